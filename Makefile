@@ -1,0 +1,130 @@
+# spanload - make help lists what can be made.
+#
+# CC=gcc or clang. SAN=address,undefined builds the command and the unit tests with sanitizers.
+# WERROR=1 makes warnings errors. CROSS=aarch64-linux-gnu- builds for another machine into build/aarch64-linux-gnu-.
+
+# V=1 shows the commands.
+
+Q := $(if $(V),,@)
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CROSS ?=
+CC = $(CROSS)gcc
+BUILD ?= build$(if $(CROSS),/$(CROSS:-=))$(if $(SAN),/san)
+MACHINE := $(shell $(CC) -dumpmachine | cut -d- -f1)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-declarations $(if $(WERROR),-Werror)
+ifneq ($(findstring clang,$(shell $(CC) --version)),)
+WARNINGS := $(filter-out,$(WARNINGS)) -Wno-gnu-folding-constant
+endif
+COMMON := -std=gnu17 -D_GNU_SOURCE -DSPANLOAD_VERSION='"$(VERSION)"' -O2 -g -MMD -MP $(WARNINGS)
+
+# The library: no libc behind it, no symbols before it. A frame on the application's stack is small (pitfalls: small
+# stacks); unwind tables let thread cancellation pass through our hooks; marks for shadow stacks and branch targets.
+MACHINE_FLAGS_x86_64 := -fcf-protection=full
+MACHINE_FLAGS_aarch64 := -mbranch-protection=standard -mno-outline-atomics
+MACHINE_LINK_x86_64 := -Wl,-z,ibt -Wl,-z,shstk
+LIBRARY := $(COMMON) $(MACHINE_FLAGS_$(MACHINE)) -fPIC -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE \
+	-fno-stack-protector -fasynchronous-unwind-tables -fno-strict-aliasing
+LIBRARY_LINK := -shared -nostdlib -Wl,-soname,libspanload.so -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack \
+	-Wl,--hash-style=both -Wl,--build-id $(MACHINE_LINK_$(MACHINE))
+
+# A directory is a thread: what a room can include is what the compiler is told of.
+ROOM_preload := -Iinclude -Ipreload -Wframe-larger-than=1024
+ROOM_exporter := -Iinclude -Iexporter -Wframe-larger-than=2048
+
+PRELOAD := $(wildcard preload/*.c preload/protocols/*.c preload/*.S)
+EXPORTER := $(wildcard exporter/*.c)
+LIBRARY_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(PRELOAD) $(EXPORTER))
+CLI := $(wildcard cli/*.c)
+CLI_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(CLI))
+
+.PHONY: all
+all: $(BUILD)/libspanload.so $(if $(CROSS),,$(BUILD)/spanload) ## the library and the command (the default)
+
+$(BUILD)/libspanload.so: $(LIBRARY_OBJECTS)
+	$(Q)$(CC) $(LIBRARY_LINK) -o $@ $^
+
+$(BUILD)/obj/preload/mem.c.o: ROOM_preload += -fno-builtin -fno-tree-loop-distribute-patterns
+$(BUILD)/obj/preload/%.c.o: preload/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIBRARY) $(ROOM_preload) -c -o $@ $<
+$(BUILD)/obj/preload/%.S.o: preload/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIBRARY) -c -o $@ $<
+$(BUILD)/obj/exporter/%.c.o: exporter/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIBRARY) $(ROOM_exporter) -c -o $@ $<
+
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+$(BUILD)/spanload: $(CLI_OBJECTS)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(shell pkg-config --libs libcjson)
+$(BUILD)/obj/cli/%.c.o: cli/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) $(SANITIZE) $(shell pkg-config --cflags libcjson) -Icli -c -o $@ $<
+
+# --- tests ---------------------------------------------------------------------------------------------------------
+# Unit tests see the sources compiled against libc, in an archive; a test's own stand-ins come before it.
+UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit
+NOT_IN_UNITS := preload/hooks.c preload/calls_descriptors.c preload/calls_process.c preload/next.c preload/process.c preload/mem.c
+UNIT_OBJECTS := $(patsubst %,$(BUILD)/unit/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))))
+UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/unit/%.c.o,$(wildcard tests/unit/support_*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+RACE_TESTS := $(patsubst tests/race/%.c,$(BUILD)/race/%,$(wildcard tests/race/*.c))
+
+$(BUILD)/unit/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_FLAGS) -c -o $@ $<
+$(BUILD)/unit/units.a: $(UNIT_OBJECTS)
+	rm -f $@ && $(CROSS)ar rcs $@ $^
+$(BUILD)/unit/test_%: $(BUILD)/unit/tests/unit/test_%.c.o $(UNIT_SUPPORT) $(BUILD)/unit/units.a
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(shell pkg-config --libs libcjson) -lpthread
+
+# Races: plain programs, every source under ThreadSanitizer.
+$(BUILD)/race/%: tests/race/%.c $(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD))) $(wildcard include/* preload/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(COMMON)) -fsanitize=thread -Iinclude -Ipreload -Itests/unit -o $@ $< \
+		$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD))) tests/unit/support_preload.c -lpthread
+
+.PHONY: units races
+units: $(UNIT_TESTS)
+races: $(RACE_TESTS)
+
+.PHONY: test
+test: ## everything: installs what is missing, builds, runs all tests
+	@tests/install.sh test
+	@python3 -u tests/run.py
+
+.PHONY: demo
+demo: ## nginx, curl and python3 under the library, their spans as trees; nothing stays running
+	@tests/install.sh demo
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh
+
+.PHONY: docs
+docs: all ## the generated parts of README: settings and programs
+	/usr/bin/python3 tests/support/readme.py --write
+
+.PHONY: install
+install: all ## into PREFIX (/usr/local); DESTDIR is honoured
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/spanload $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 755 build/spanload $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 build/libspanload.so $(DESTDIR)$(PREFIX)/lib/spanload/
+	install -m 644 docs/spanload.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/completion/spanload.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spanload
+	install -m 644 docs/completion/spanload.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_spanload
+
+.PHONY: format
+format: ## clang-format over all sources
+	clang-format -i $(wildcard include/*.h preload/*.[ch] preload/protocols/*.c exporter/*.[ch] cli/*.[ch])
+
+.PHONY: clean
+clean: ## removes what was built, except the Collector and the trees of other distributions
+	rm -rf build/obj build/unit build/race build/san build/aarch64-linux-gnu build/libspanload.so build/spanload
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/tests/unit/*.d)

@@ -1,0 +1,42 @@
+/* counters.h - the accounts of this process (counters.def).
+ *
+ * Each thread counts in one of a few stripes, so that threads do not pull one cache line back and
+ * forth; a reader adds the stripes up. Relaxed order: a counter orders nothing else.
+ */
+#ifndef COUNTERS_H
+#define COUNTERS_H
+
+#include <stdint.h>
+
+enum counter {
+#define COUNTER(name, meaning) COUNT_##name,
+#include "counters.def"
+#undef COUNTER
+    COUNTERS
+};
+
+#define COUNTER_STRIPES 16
+
+struct counter_stripe {
+    _Alignas(64) _Atomic uint64_t count[COUNTERS];
+};
+
+extern struct counter_stripe counter_stripes[COUNTER_STRIPES];
+
+/* The stripe of our own thread. */
+#define EXPORTER_STRIPE 0
+
+static inline void counter_add(unsigned stripe, enum counter counter, uint64_t n)
+{
+    __atomic_fetch_add(&counter_stripes[stripe % COUNTER_STRIPES].count[counter], n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t counter_total(enum counter counter)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
+        total += __atomic_load_n(&counter_stripes[i].count[counter], __ATOMIC_RELAXED);
+    return total;
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* exporter.h - what the application's threads and ours tell each other, apart from spans.
+ *
+ * The application's side is preload/exporter_thread.c (starting, stopping, waking, waiting), ours is
+ * exporter/exporter.c. Everything between them is one struct of futex words.
+ */
+#ifndef EXPORTER_H
+#define EXPORTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What our thread is doing, in `sleep`, which is also the futex it sleeps on. */
+enum exporter_sleep {
+    EXPORTER_AWAKE,
+    EXPORTER_WAITS_FOR_BATCH, /* until the schedule delay is over, or a full batch waits */
+    EXPORTER_WAITS_FOR_SPAN,  /* for ever: nothing is held */
+    EXPORTER_PAUSES,          /* between two attempts: spans do not wake it, a flush and a stop do */
+};
+
+struct exporter {
+    _Alignas(64) _Atomic uint32_t sleep; /* enum exporter_sleep */
+    _Atomic uint32_t thread;         /* kernel thread id; the kernel sets 0 and wakes when it has ended */
+    _Atomic uint32_t stop;           /* 1: end as soon as possible, keep what is held */
+    _Atomic uint32_t flush_wanted;   /* number of the last flush asked for */
+    _Atomic uint32_t flush_done;     /* number of the last flush that was carried out */
+    _Atomic uint64_t flush_deadline_ns; /* CLOCK_MONOTONIC */
+    uint32_t generation;             /* of the process for which the thread runs */
+};
+
+extern struct exporter exporter;
+
+/* With OTEL_TRACES_EXPORTER=console, on the application's thread that starts ours: works out the resource, which opens
+ * files, since our thread then shares the application's descriptors (its stdout) and must not take a number. */
+void exporter_prepare_console(void);
+
+/* The thread's body. Returns when asked to stop. Uses raw system calls and pure functions only. */
+void exporter_main(void);
+
+#endif
