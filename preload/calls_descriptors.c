@@ -1,0 +1,113 @@
+/* calls_descriptors.c - hooks on descriptors that need more than a row (OWN in hooks.def). */
+#include "hooks.h"
+#include "process.h"
+#include "system.h"
+
+int *__errno_location(void);
+
+static int fail(long rc)
+{
+    *__errno_location() = (int)-rc;
+    return -1;
+}
+
+/* Where accept writes the peer's address: into the caller's memory if it asked, else into ours, so that nothing has to
+ * be asked of the kernel for it. */
+struct peer {
+    struct sockaddr *address;
+    socklen_t *len;
+    socklen_t room; /* of the caller */
+    socklen_t own_len;
+    struct sockaddr_storage own;
+};
+
+static void peer_asked_for(struct peer *peer, struct sockaddr *address, socklen_t *len)
+{
+    bool is_own = !address && process.enabled;
+    peer->own_len = sizeof peer->own;
+    peer->address = is_own ? (struct sockaddr *)&peer->own : address;
+    peer->len = is_own ? &peer->own_len : len;
+    peer->room = is_own || !len ? sizeof peer->own : *len;
+}
+
+static int peer_accepted(const struct peer *peer, int fd)
+{
+    if (fd >= 0 && process.enabled) /* an address that did not fit was cut, and its true length returned: accept(2) */
+        descriptor_accepted(fd, peer->address, *peer->len < peer->room ? *peer->len : peer->room);
+    return fd;
+}
+
+int hook_accept(int fd, struct sockaddr *address, socklen_t *len)
+{
+    struct peer peer;
+    peer_asked_for(&peer, address, len);
+    return peer_accepted(&peer, NEXT(accept)(fd, peer.address, peer.len));
+}
+
+int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+    struct peer peer;
+    peer_asked_for(&peer, address, len);
+    return peer_accepted(&peer, NEXT(accept4)(fd, peer.address, peer.len, flags));
+}
+
+ssize_t hook_splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len, unsigned flags)
+{
+    struct call source = call_of(from), target = traffic_is_quiet(call_of(to));
+    ssize_t rc = NEXT(splice)(from, from_offset, to, to_offset, len, flags);
+    if (source.connection && (rc > 0 || len))
+        traffic_received_unseen(&source, rc);
+    if (target.connection)
+        traffic_sent_unseen(&target, rc);
+    return rc;
+}
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1u << 2)
+#endif
+
+/* Where libc has no such function the program found ours, so it must be one (Linux 5.9; close_range(2)). */
+int hook_close_range(unsigned first, unsigned last, int flags)
+{
+    if (!((unsigned)flags & CLOSE_RANGE_CLOEXEC) && first <= last)
+        descriptor_range_closes(first, last);
+    if (NEXT(close_range) && !next_is_missing(next.close_range))
+        return next.close_range(first, last, flags);
+    long rc = system(close_range, first, last, flags);
+    return rc < 0 ? fail(rc) : (int)rc;
+}
+
+void hook_closefrom(int first)
+{
+    unsigned from = first < 0 ? 0 : (unsigned)first;
+    descriptor_range_closes(from, UINT32_MAX);
+    if (NEXT(closefrom) && !next_is_missing(next.closefrom))
+        next.closefrom(first);
+    else if (system(close_range, from, UINT32_MAX, 0) < 0)
+        for (unsigned fd = from; fd < 65536; fd++)
+            system(close, fd);
+}
+
+int hook_fclose(FILE *stream)
+{
+    int (*libc)(FILE *) = NEXT(fclose);
+    if (stream && process.enabled)
+        descriptor_closes(next.fileno(stream));
+    return libc(stream);
+}
+
+FILE *hook_freopen(const char *path, const char *mode, FILE *stream)
+{
+    FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen);
+    if (stream && process.enabled)
+        descriptor_closes(next.fileno(stream));
+    return libc(path, mode, stream);
+}
+
+FILE *hook_freopen64(const char *path, const char *mode, FILE *stream)
+{
+    FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen64);
+    if (stream && process.enabled)
+        descriptor_closes(next.fileno(stream));
+    return libc(path, mode, stream);
+}

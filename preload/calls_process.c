@@ -1,0 +1,213 @@
+/* calls_process.c - hooks on the life of a process that need more than a row (OWN in hooks.def).
+ *
+ * Whatever ends the process or replaces its image first lets the spans that are finished out, within the budget.
+ * What ends the child of a vfork touches nothing.
+ */
+#include "exporter_thread.h"
+#include "hooks.h"
+#include "process.h"
+#include "system.h"
+#include "thread.h"
+
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+extern char **environ;
+
+_Static_assert(offsetof(struct thread, vfork_depth) == 8, "VFORK_DEPTH of vfork.S");
+
+/* In the child nothing but the wiped page is needed, unless the kernel cannot wipe one. */
+static pid_t forked(pid_t pid)
+{
+    if (!process.enabled)
+        return pid;
+    if (pid == 0 && !process.alive)
+        process_reborn();
+    else if (pid > 0)
+        __atomic_fetch_add(&process.forks, 1, __ATOMIC_RELAXED);
+    return pid;
+}
+
+pid_t hook_fork(void)
+{
+    return forked(NEXT(fork)());
+}
+
+pid_t hook__Fork(void)
+{
+    return forked(NEXT(_Fork)());
+}
+
+/* libc forks and lets the parent go by calls of its own, which do not pass here. */
+int hook_daemon(int keep_directory, int keep_output)
+{
+    process_before_exec();
+    if (!keep_output)
+        descriptor_range_closes(0, 2);
+    return NEXT(daemon)(keep_directory, keep_output);
+}
+
+int hook_execve(const char *path, char *const argv[], char *const envp[])
+{
+    process_before_exec();
+    return NEXT(execve)(path, argv, envp);
+}
+
+int hook_execv(const char *path, char *const argv[])
+{
+    process_before_exec();
+    return NEXT(execv)(path, argv);
+}
+
+int hook_execvp(const char *file, char *const argv[])
+{
+    process_before_exec();
+    return NEXT(execvp)(file, argv);
+}
+
+int hook_execvpe(const char *file, char *const argv[], char *const envp[])
+{
+    process_before_exec();
+    return NEXT(execvpe)(file, argv, envp);
+}
+
+int hook_fexecve(int fd, char *const argv[], char *const envp[])
+{
+    process_before_exec();
+    return NEXT(fexecve)(fd, argv, envp);
+}
+
+int hook_execveat(int directory, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    process_before_exec();
+    return NEXT(execveat)(directory, path, argv, envp, flags);
+}
+
+/* The list forms become vectors on the stack, as in libc: there is no other place that a vfork's child may write to. */
+static size_t count_arguments(va_list list)
+{
+    size_t count = 1;
+    while (va_arg(list, const char *))
+        count++;
+    return count;
+}
+
+static void copy_arguments(const char **argv, const char *first, size_t count, va_list list)
+{
+    argv[0] = first;
+    for (size_t i = 1; i <= count; i++)
+        argv[i] = va_arg(list, const char *);
+}
+
+#define ARGUMENTS(first)                                  \
+    va_list list;                                         \
+    va_start(list, first);                                \
+    size_t count = (first) ? count_arguments(list) : 0;   \
+    va_end(list);                                         \
+    const char *argv[count + 1];                          \
+    va_start(list, first);                                \
+    copy_arguments(argv, first, count, list)
+
+int hook_execl(const char *path, const char *argument, ...)
+{
+    ARGUMENTS(argument);
+    va_end(list);
+    return hook_execve(path, (char *const *)argv, environ);
+}
+
+int hook_execlp(const char *file, const char *argument, ...)
+{
+    ARGUMENTS(argument);
+    va_end(list);
+    return hook_execvp(file, (char *const *)argv);
+}
+
+int hook_execle(const char *path, const char *argument, ...)
+{
+    ARGUMENTS(argument);
+    char *const *envp = va_arg(list, char *const *);
+    va_end(list);
+    return hook_execve(path, (char *const *)argv, envp);
+}
+
+#define ENDS(name)              \
+    process_ending();           \
+    NEXT(name)(status);         \
+    system(exit_group, status); \
+    __builtin_unreachable()
+
+void hook__exit(int status)
+{
+    ENDS(_exit);
+}
+
+void hook__Exit(int status)
+{
+    ENDS(_Exit);
+}
+
+void hook_quick_exit(int status)
+{
+    ENDS(quick_exit);
+}
+
+void hook_abort(void)
+{
+    process_before_exec(); /* a handler of SIGABRT may still go on */
+    NEXT(abort)();
+    __builtin_unreachable();
+}
+
+static bool is_per_thread(int option)
+{
+    switch (option) {
+    case PR_SET_SECCOMP:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_SET_SECUREBITS:
+    case PR_SET_KEEPCAPS:
+    case PR_CAPBSET_DROP:
+    case PR_CAP_AMBIENT:
+        return true;
+    }
+    return false;
+}
+
+int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+    int (*libc)(int, unsigned long, unsigned long, unsigned long, unsigned long) = NEXT(prctl);
+    if (!is_per_thread(option))
+        return libc(option, a, b, c, d);
+    exporter_thread_pause();
+    int rc = libc(option, a, b, c, d);
+    if (option == PR_SET_SECCOMP && rc == 0)
+        exporter_thread_forbid();
+    exporter_thread_resume();
+    return rc;
+}
+
+void *next_syscall __attribute__((visibility("hidden")));
+
+/* From syscall.S: the calls that concern us, and all of them before `next` is resolved. */
+__attribute__((visibility("hidden"))) long syscall_watched(long number, long a, long b, long c, long d, long e, long f);
+
+long syscall_watched(long number, long a, long b, long c, long d, long e, long f)
+{
+    long (*libc)(long, ...) = (long (*)(long, ...))(uintptr_t)NEXT(syscall);
+    next_syscall = (void *)(uintptr_t)libc;
+    if (number == SYS_close_range) {
+        if (!(c & 4)) /* CLOSE_RANGE_CLOEXEC */
+            descriptor_range_closes((unsigned)a, (unsigned)b);
+        return libc(number, a, b, c, d, e, f);
+    }
+    if (number == SYS_prctl && !is_per_thread((int)a))
+        return libc(number, a, b, c, d, e, f);
+    exporter_thread_pause();
+    long rc = libc(number, a, b, c, d, e, f);
+    bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
+                     (number == SYS_prctl && a == PR_SET_SECCOMP);
+    if (is_filter && rc >= 0)
+        exporter_thread_forbid();
+    exporter_thread_resume();
+    return rc;
+}

@@ -1,0 +1,496 @@
+/* connection.c - bytes become messages, messages become spans. See connection.h.
+ *
+ * Fed by traffic.c with what passed a descriptor; feeds the tracer. It decides nothing about a protocol: it
+ * lets the protocol find each unit, skips what may be skipped without being seen, and gathers a unit that came
+ * in pieces. Whenever something does not add up it stops watching and counts why.
+ */
+#include "connection.h"
+
+#include "clock.h"
+#include "process.h"
+#include "thread.h"
+#include "tracer.h"
+
+#define DESCRIPTOR_ONE (UINT32_C(1) << 16)
+
+static uint32_t direction_one(enum direction direction)
+{
+    return direction == DIRECTION_SENT ? UINT32_C(1) << 8 : 1;
+}
+
+/* A message head of 64 kB and the line end behind it. */
+#define GATHER_MAX (65536 + 256)
+#define GATHER_STEP 2048
+
+struct gather {
+    struct pool_block block;
+    uint32_t len;
+    uint64_t since_ns; /* when its first bytes passed */
+    char bytes[GATHER_MAX];
+};
+
+struct unix_path {
+    struct pool_block block;
+    uint16_t len;
+    char path[108];
+};
+
+static struct pool connections = {.block_size = 256, .blocks_per_chunk = 1024, .max_chunks = 1024};
+static struct pool gathers = {.block_size = (sizeof(struct gather) + 15) / 16 * 16, .blocks_per_chunk = 8, .max_chunks = 16};
+static struct pool unix_paths = {.block_size = 128, .blocks_per_chunk = 64, .max_chunks = 1024};
+
+_Static_assert(sizeof(struct connection) <= 256, "a connection is one block");
+_Static_assert(sizeof(struct unix_path) <= 128, "a unix path is one block");
+
+#define PROTOCOL(name) extern const struct protocol name##_protocol;
+#include "protocols.def"
+#undef PROTOCOL
+
+static const struct protocol *const protocols[] = {
+#define PROTOCOL(name) &name##_protocol,
+#include "protocols.def"
+#undef PROTOCOL
+};
+
+/* What a piece of traffic carries with it; the clock is read when somebody asks, once. */
+struct event {
+    struct connection *connection;
+    enum party sender;
+    uint64_t since_ns;
+    uint64_t now_ns;
+};
+
+static uint64_t event_now(struct event *event)
+{
+    if (!event->now_ns)
+        event->now_ns = clock_ns();
+    return event->now_ns;
+}
+
+static void count(enum counter counter)
+{
+    counter_add(thread_stripe(), counter, 1);
+}
+
+static void stop_watching(struct connection *connection, enum counter why)
+{
+    if (__atomic_exchange_n(&connection->state, CONNECTION_LEFT, __ATOMIC_RELAXED) != CONNECTION_LEFT)
+        count(why);
+}
+
+static enum role role_of(const struct connection *connection)
+{
+    return (enum role)__atomic_load_n(&connection->role, __ATOMIC_RELAXED);
+}
+
+struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path)
+{
+    struct connection *connection = pool_take(&connections);
+    if (!connection) {
+        count(COUNT_given_up_memory);
+        return NULL;
+    }
+    struct pool_block block = {.index = connection->block.index};
+    uint32_t generation = connection->generation + 1;
+    memset(connection, 0, sizeof *connection);
+    connection->block = block;
+    connection->generation = generation;
+    connection->role = (uint8_t)role;
+    connection->peer = *peer;
+    if (unix_path.len && unix_path.len <= sizeof connection->unix_path->path) {
+        connection->unix_path = pool_take(&unix_paths);
+        if (connection->unix_path) {
+            connection->unix_path->len = (uint16_t)unix_path.len;
+            memcpy(connection->unix_path->path, unix_path.ptr, unix_path.len);
+        }
+    }
+    /* Release: pairs with the acquire in connection_enter. */
+    __atomic_store_n(&connection->users, DESCRIPTOR_ONE, __ATOMIC_RELEASE);
+    count(COUNT_connections);
+    return connection;
+}
+
+static void drop_gathered(struct connection *connection, enum party sender)
+{
+    if (connection->gathered[sender])
+        pool_give(&gathers, connection->gathered[sender]);
+    connection->gathered[sender] = NULL;
+}
+
+/* --- requests that are open, oldest first ------------------------------------------------------------------ */
+
+/* The direction of requests hands one over. */
+static void push_exchange(struct connection *connection, struct exchange *exchange)
+{
+    struct exchange *before = __atomic_load_n(&connection->asked, __ATOMIC_RELAXED);
+    do
+        exchange->next = before;
+    /* Release: pairs with the acquire in oldest_exchange. */
+    while (!__atomic_compare_exchange_n(&connection->asked, &before, exchange, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+/* The direction of responses takes all that were asked and turns them around, once it has answered those before. */
+static struct exchange *oldest_exchange(struct connection *connection)
+{
+    if (connection->answering || !__atomic_load_n(&connection->asked, __ATOMIC_RELAXED))
+        return connection->answering;
+    struct exchange *newest = __atomic_exchange_n(&connection->asked, NULL, __ATOMIC_ACQUIRE);
+    while (newest) {
+        struct exchange *next = newest->next;
+        newest->next = connection->answering;
+        connection->answering = newest;
+        newest = next;
+    }
+    return connection->answering;
+}
+
+static struct exchange *pop_exchange(struct connection *connection)
+{
+    struct exchange *exchange = oldest_exchange(connection);
+    if (exchange)
+        connection->answering = exchange->next;
+    return exchange;
+}
+
+/* --- endings ---------------------------------------------------------------------------------------------- */
+
+static void finish_oldest(struct connection *connection, uint64_t end_ns)
+{
+    struct exchange *exchange = pop_exchange(connection);
+    if (exchange)
+        tracer_finish(exchange, end_ns, SPAN_ERROR_NONE, 0);
+}
+
+/* A response without a length ends with its connection (RFC 9112 section 6.3 rule 8). */
+static bool ends_with_connection(const struct connection *connection, const struct exchange *exchange)
+{
+    return exchange->answered && connection->streams[PARTY_SERVER].skip == SKIP_UNTIL_CLOSE;
+}
+
+/* All open requests end now, because the connection did. */
+static void finish_all(struct connection *connection, enum span_error error, int error_number)
+{
+    struct exchange *exchange = oldest_exchange(connection);
+    if (exchange && ends_with_connection(connection, exchange))
+        finish_oldest(connection, exchange->last_ns);
+    uint64_t now_ns = 0;
+    while ((exchange = pop_exchange(connection)) != NULL) {
+        if (!now_ns)
+            now_ns = clock_ns();
+        tracer_finish(exchange, now_ns, error, error_number);
+    }
+}
+
+/* Why a request that is still open ends when this program closes the connection. */
+static enum span_error reason_of_close(const struct connection *connection)
+{
+    if (connection->send_error)
+        return SPAN_ERROR_ERRNO;
+    return connection->peer_closed ? SPAN_ERROR_CONNECTION_CLOSED : SPAN_ERROR_CANCELLED;
+}
+
+/* The descriptor is gone. A client that has the head of its response and does not want the rest cancelled nothing
+ * (semconv, HTTP: the span may end after the response headers); what goes on in a child is not over. */
+static void finish_on_close(struct connection *connection, enum span_error error)
+{
+    for (struct exchange *exchange; (exchange = pop_exchange(connection)) != NULL;) {
+        bool is_complete = ends_with_connection(connection, exchange) ||
+                           (exchange->answered && role_of(connection) == ROLE_CLIENT);
+        if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) == CONNECTION_LEFT)
+            tracer_drop(exchange, COUNT_dropped_framing);
+        else if (is_complete)
+            tracer_finish(exchange, exchange->last_ns, SPAN_ERROR_NONE, 0);
+        else if (exchange->forks != process.forks || connection->handed_over)
+            tracer_drop(exchange, COUNT_dropped_handed_over);
+        else
+            tracer_finish(exchange, clock_ns(), error, connection->send_error);
+    }
+}
+
+/* By the last user, who is alone with it. */
+static void connection_end(struct connection *connection)
+{
+    finish_on_close(connection, reason_of_close(connection));
+    drop_gathered(connection, PARTY_CLIENT);
+    drop_gathered(connection, PARTY_SERVER);
+    if (connection->unix_path)
+        pool_give(&unix_paths, connection->unix_path);
+    pool_give(&connections, connection);
+}
+
+void connection_process_exit(struct connection *connection)
+{
+    uint32_t users = __atomic_load_n(&connection->users, __ATOMIC_ACQUIRE);
+    if (!(users & (DESCRIPTOR_ONE - 1)))
+        finish_on_close(connection, SPAN_ERROR_PROCESS_EXIT);
+}
+
+/* --- users ------------------------------------------------------------------------------------------------- */
+
+void connection_share(struct connection *connection)
+{
+    __atomic_fetch_add(&connection->users, DESCRIPTOR_ONE, __ATOMIC_RELAXED);
+}
+
+/* Acquire and release: the last user sees what the others did. */
+static void drop_use(struct connection *connection, uint32_t use)
+{
+    if (__atomic_sub_fetch(&connection->users, use, __ATOMIC_ACQ_REL) == 0)
+        connection_end(connection);
+}
+
+void connection_release(struct connection *connection)
+{
+    drop_use(connection, DESCRIPTOR_ONE);
+}
+
+bool connection_enter(struct connection *connection, enum direction direction)
+{
+    uint32_t one = direction_one(direction), mask = one * 0xff;
+    if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) == CONNECTION_LEFT)
+        return false;
+    uint32_t users = __atomic_load_n(&connection->users, __ATOMIC_RELAXED);
+    do {
+        if (users < DESCRIPTOR_ONE || (users & mask) == mask) /* closed meanwhile; or absurdly busy */
+            return false;
+    } while (!__atomic_compare_exchange_n(&connection->users, &users, users + one, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    if (users & mask)
+        stop_watching(connection, COUNT_given_up_contended);
+    else if (__atomic_load_n(&connection->reentered, __ATOMIC_RELAXED))
+        stop_watching(connection, COUNT_given_up_reentered);
+    else if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) != CONNECTION_LEFT)
+        return true;
+    drop_use(connection, one);
+    return false;
+}
+
+void connection_leave(struct connection *connection, enum direction direction)
+{
+    drop_use(connection, direction_one(direction));
+}
+
+/* --- bytes -------------------------------------------------------------------------------------------------- */
+
+static void request_began(struct event *event, const struct message *message)
+{
+    struct connection *connection = event->connection;
+    bool is_client = role_of(connection) == ROLE_CLIENT;
+    struct tracer_connection of = {
+        .kind = is_client ? SPAN_CLIENT : SPAN_SERVER,
+        .protocol = connection->protocol->span_protocol,
+        .peer = &connection->peer,
+    };
+    if (connection->unix_path)
+        of.unix_path = (struct slice){connection->unix_path->path, connection->unix_path->len};
+    uint64_t start_ns = is_client && event->since_ns ? event->since_ns : event_now(event);
+    struct exchange *exchange = tracer_begin(message, &of, start_ns);
+    if (exchange)
+        push_exchange(connection, exchange);
+    else
+        stop_watching(connection, COUNT_given_up_memory);
+}
+
+static void response_began(struct event *event, const struct message *message)
+{
+    struct exchange *exchange = oldest_exchange(event->connection);
+    exchange->answered = true;
+    exchange->record.status = message->status;
+    exchange->last_ns = event_now(event);
+}
+
+static void message_arrived(struct event *event, const struct message *message)
+{
+    if (message->kind == MESSAGE_REQUEST)
+        request_began(event, message);
+    else if (message->kind == MESSAGE_RESPONSE)
+        response_began(event, message);
+    if (event->sender == PARTY_SERVER && (message->ends || message->tunnel) && message->kind != MESSAGE_INTERIM)
+        finish_oldest(event->connection, event_now(event));
+    if (message->tunnel)
+        stop_watching(event->connection, COUNT_tunnels);
+}
+
+/* Bytes that nobody needs to look at. Returns how many of `count` they are. */
+static uint64_t skip(struct event *event, uint64_t count)
+{
+    struct connection *connection = event->connection;
+    struct stream *stream = &connection->streams[event->sender];
+    uint64_t n = count < stream->skip ? count : stream->skip;
+    if (stream->skip != SKIP_UNTIL_CLOSE)
+        stream->skip -= n;
+    if (event->sender == PARTY_SERVER) {
+        struct exchange *exchange = oldest_exchange(connection);
+        if (exchange && (stream->skip == SKIP_UNTIL_CLOSE || role_of(connection) == ROLE_CLIENT))
+            exchange->last_ns = event_now(event);
+        if (stream->last && !stream->skip)
+            finish_oldest(connection, event_now(event));
+    }
+    return n;
+}
+
+/* The protocol of a conversation that has just begun; sets the role where it is not known. False: not (yet) known. */
+static bool recognise(struct event *event, struct slice in, ssize_t *answer)
+{
+    struct connection *connection = event->connection;
+    *answer = PARSE_NO;
+    for (size_t i = 0; event->sender == PARTY_CLIENT && i < sizeof protocols / sizeof *protocols; i++) {
+        int verdict = protocols[i]->recognise(in);
+        if (verdict > 0) {
+            connection->protocol = protocols[i];
+            __atomic_store_n(&connection->state, CONNECTION_WATCHED, __ATOMIC_RELAXED);
+            return true;
+        }
+        if (verdict == PARSE_MORE)
+            *answer = PARSE_MORE;
+    }
+    return false;
+}
+
+/* Reads one unit from `in`: its length, or an answer of the protocol's. */
+static ssize_t read_unit(struct event *event, struct slice in)
+{
+    struct connection *connection = event->connection;
+    struct message message;
+    struct exchange *oldest = NULL;
+    ssize_t answer;
+    if (!connection->protocol && !recognise(event, in, &answer))
+        return answer;
+    if (event->sender == PARTY_SERVER && !(oldest = oldest_exchange(connection))) {
+        stop_watching(connection, COUNT_given_up_unasked);
+        return PARSE_NO;
+    }
+    struct stream *stream = &connection->streams[event->sender];
+    ssize_t n = connection->protocol->parse(stream, event->sender, oldest ? oldest->hint : 0, in, &message);
+    if (n > 0)
+        message_arrived(event, &message);
+    return n;
+}
+
+static void refuse(struct connection *connection, ssize_t answer)
+{
+    if (!connection->protocol)
+        stop_watching(connection, COUNT_other_protocol);
+    else
+        stop_watching(connection, answer == PARSE_TOO_LARGE ? COUNT_given_up_head_too_large : COUNT_given_up_malformed);
+}
+
+/* Keeps an incomplete unit until more of it comes. */
+static void gather(struct event *event, struct slice in)
+{
+    struct connection *connection = event->connection;
+    struct gather *gather = pool_take(&gathers);
+    if (!gather || in.len > GATHER_MAX) {
+        if (gather)
+            pool_give(&gathers, gather);
+        stop_watching(connection, gather ? COUNT_given_up_head_too_large : COUNT_given_up_memory);
+        return;
+    }
+    gather->since_ns = event->since_ns ? event->since_ns : event_now(event);
+    gather->len = (uint32_t)in.len;
+    memcpy(gather->bytes, in.ptr, in.len);
+    connection->gathered[event->sender] = gather;
+}
+
+/* Adds to a gathered unit, a little at a time, until it is complete. Returns how much of `in` belonged to it. */
+static size_t gather_more(struct event *event, struct slice in)
+{
+    struct connection *connection = event->connection;
+    struct gather *gather = connection->gathered[event->sender];
+    size_t used = 0;
+    while (used < in.len) {
+        size_t before = gather->len, step = in.len - used < GATHER_STEP ? in.len - used : GATHER_STEP;
+        if (step > GATHER_MAX - before)
+            step = GATHER_MAX - before;
+        memcpy(gather->bytes + before, in.ptr + used, step);
+        gather->len += (uint32_t)step;
+        event->since_ns = gather->since_ns;
+        ssize_t n = step ? read_unit(event, (struct slice){gather->bytes, gather->len}) : PARSE_TOO_LARGE;
+        if (n < 0)
+            refuse(connection, n);
+        if (n != PARSE_MORE) {
+            drop_gathered(connection, event->sender);
+            return n > 0 ? used + ((size_t)n - before) : in.len;
+        }
+        used += step;
+    }
+    return used;
+}
+
+/* Who sent the bytes, in the conversation; on a connection of unknown role the first to send is the client. */
+static enum party sender_of(struct connection *connection, enum direction direction)
+{
+    if (role_of(connection) == ROLE_UNKNOWN)
+        __atomic_store_n(&connection->role, direction == DIRECTION_SENT ? ROLE_CLIENT : ROLE_SERVER, __ATOMIC_RELAXED);
+    return (role_of(connection) == ROLE_CLIENT) == (direction == DIRECTION_SENT) ? PARTY_CLIENT : PARTY_SERVER;
+}
+
+void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns)
+{
+    struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
+    struct stream *stream = &connection->streams[event.sender];
+    while (in.len && connection->state != CONNECTION_LEFT) {
+        if (stream->skip) {
+            in = slice_after(in, skip(&event, in.len));
+        } else if (connection->gathered[event.sender]) {
+            in = slice_after(in, gather_more(&event, in));
+            event.since_ns = since_ns;
+        } else {
+            ssize_t n = read_unit(&event, in);
+            if (n < 0)
+                refuse(connection, n);
+            else if (n == PARSE_MORE)
+                gather(&event, in);
+            if (n <= 0)
+                return;
+            in = slice_after(in, (size_t)n);
+        }
+    }
+}
+
+void connection_unseen(struct connection *connection, enum direction direction, uint64_t bytes)
+{
+    struct event event = {.connection = connection, .sender = sender_of(connection, direction)};
+    if (connection->streams[event.sender].skip >= bytes)
+        skip(&event, bytes);
+    else
+        stop_watching(connection, connection->protocol ? COUNT_given_up_unseen_bytes : COUNT_other_protocol);
+}
+
+void connection_peer_closed(struct connection *connection)
+{
+    connection->peer_closed = true;
+    if (role_of(connection) != ROLE_CLIENT)
+        return; /* a client may end its direction and still read the answer */
+    finish_all(connection, SPAN_ERROR_CONNECTION_CLOSED, 0);
+}
+
+void connection_failed(struct connection *connection, enum direction direction, int error_number)
+{
+    if (role_of(connection) == ROLE_CLIENT && direction == DIRECTION_SENT)
+        connection->send_error = (uint16_t)error_number; /* an answer may have come all the same: reading tells */
+    else
+        finish_all(connection, SPAN_ERROR_ERRNO, error_number);
+}
+
+void connection_finished_sending(struct connection *connection)
+{
+    struct exchange *exchange = role_of(connection) == ROLE_SERVER ? oldest_exchange(connection) : NULL;
+    if (exchange && ends_with_connection(connection, exchange))
+        finish_oldest(connection, exchange->last_ns);
+}
+
+bool connection_may_ask(const struct connection *connection)
+{
+    return role_of(connection) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
+           __atomic_load_n(&connection->state, __ATOMIC_RELAXED) != CONNECTION_LEFT;
+}
+
+void connection_hand_over(struct connection *connection)
+{
+    __atomic_store_n(&connection->handed_over, true, __ATOMIC_RELAXED);
+}
+
+void connection_leave_to_stdio(struct connection *connection)
+{
+    stop_watching(connection, COUNT_given_up_stdio);
+}

@@ -1,0 +1,86 @@
+/* connection.h - one stream connection: two directions of bytes, and the requests that are open on it.
+ *
+ * Each direction is fed by whichever thread reads or writes it; the two may run at once and share nothing but the
+ * hand-over of a request (`asked`), which is one atomic word. Two threads in the same direction at once cannot
+ * be put in order, so the connection is given up. `users` counts the descriptors and the threads at work, so
+ * that the last of them, whoever it is, ends it: nobody waits.
+ *
+ * Threads: as said at each function. Memory: blocks of a pool, reused after the last user left; `generation` tells
+ * a reuse apart.
+ */
+#ifndef CONNECTION_H
+#define CONNECTION_H
+
+#include "address.h"
+#include "exchange.h"
+#include "protocol.h"
+
+/* Which way the bytes went, seen from this process. */
+enum direction { DIRECTION_RECEIVED, DIRECTION_SENT };
+
+enum role {
+    ROLE_UNKNOWN, /* socketpair, a descriptor that was handed to us: whoever asks first is the client */
+    ROLE_SERVER,  /* accepted */
+    ROLE_CLIENT,  /* connected */
+};
+
+enum connection_state {
+    CONNECTION_FRESH,   /* nothing has passed yet that told the protocol */
+    CONNECTION_WATCHED,
+    CONNECTION_LEFT,    /* not ours to look at any more */
+};
+
+struct gather;
+struct unix_path;
+
+struct connection {
+    struct pool_block block;
+    _Atomic uint32_t users;      /* descriptors << 16 | threads sending << 8 | threads receiving */
+    _Atomic uint32_t generation; /* counted up at each reuse of the block */
+    _Atomic uint8_t state;       /* enum connection_state */
+    _Atomic uint8_t role;        /* enum role */
+    _Atomic bool reentered;      /* a signal handler used it while we looked at it */
+    _Atomic bool handed_over;    /* its descriptor was sent to another process */
+    bool peer_closed;            /* the peer has ended its direction */
+    uint16_t send_error;         /* errno with which sending failed on a client: the reading decides what it means */
+    const struct protocol *protocol;
+    struct stream streams[2];    /* by enum party */
+    struct gather *gathered[2];  /* by enum party: the beginning of a unit that is not complete; or NULL */
+    _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
+    struct exchange *answering;  /* oldest first: the direction of responses' own */
+    struct unix_path *unix_path; /* of the peer; or NULL */
+    struct address peer;
+};
+
+/* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
+struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path);
+
+/* One more descriptor, one less. After the last, its open requests have ended and the block is free. */
+void connection_share(struct connection *connection);
+void connection_release(struct connection *connection);
+
+/* An event on a connection: begun before anything is looked at, ended after. False: nothing may be done (it was
+ * closed meanwhile, another thread is in this direction, or nobody watches it). */
+bool connection_enter(struct connection *connection, enum direction direction);
+void connection_leave(struct connection *connection, enum direction direction);
+
+/* What happened, between enter and leave. `since_ns` is when the call began, for requests that are sent; 0: not known. */
+void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns);
+void connection_unseen(struct connection *connection, enum direction direction, uint64_t count);
+void connection_peer_closed(struct connection *connection);
+void connection_failed(struct connection *connection, enum direction direction, int error_number);
+void connection_finished_sending(struct connection *connection);
+
+/* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
+bool connection_may_ask(const struct connection *connection);
+
+/* Another process got the descriptor: requests that are open may be answered there. */
+void connection_hand_over(struct connection *connection);
+
+/* The program has put a stdio stream on it, whose bytes pass us by (libc's own calls are not hooked). */
+void connection_leave_to_stdio(struct connection *connection);
+
+/* The process is ending: what is open ends with it. For a connection that nobody else is using. */
+void connection_process_exit(struct connection *connection);
+
+#endif

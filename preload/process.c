@@ -1,0 +1,152 @@
+/* process.c - the library's own life: constructor, fork, exec, end. See process.h. */
+#include "process.h"
+
+#include "accounts.h"
+#include "config.h"
+#include "exporter_thread.h"
+#include "hooks.h"
+#include "notice.h"
+#include "output.h"
+#include "system.h"
+#include "thread.h"
+#include "tracer.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+extern char **environ;
+extern char **next_program_name;
+
+struct process process = {.generation = 1};
+
+char process_command[256];
+
+/* What the loader's secure mode is decided by: AT_SECURE of the auxiliary vector (getauxval(3)); where /proc is not
+ * there, whether the ids differ. /etc/ld.so.preload loads us into setuid programs, whose environment belongs to
+ * whoever started them. */
+static bool is_secure(void)
+{
+    static Elf64_auxv_t vector[64];
+    long fd = system(openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC);
+    long size = fd >= 0 ? system(read, fd, vector, sizeof vector) : 0;
+    if (fd >= 0)
+        system(close, fd);
+    for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *vector; i++)
+        if (vector[i].a_type == AT_SECURE)
+            return vector[i].a_un.a_val != 0;
+    return system(getuid) != system(geteuid) || system(getgid) != system(getegid);
+}
+
+static void map_wiped_page(void)
+{
+    long page = system(mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page < 0 && page > -4096)
+        return;
+    if (system(madvise, page, 4096, MADV_WIPEONFORK) != 0) {
+        system(munmap, page, 4096);
+        return;
+    }
+    *(volatile uint8_t *)page = 1;
+    process.alive = (volatile uint8_t *)page;
+}
+
+/* As the program was called, before it rewrites its arguments. */
+static void keep_command(void)
+{
+    struct slice name = slice_of(next_program_name ? *next_program_name : NULL);
+    size_t len = name.len < sizeof process_command - 1 ? name.len : sizeof process_command - 1;
+    if (name.ptr)
+        memcpy(process_command, name.ptr, len);
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat first, second;
+    return system(fstat, a, &first) == 0 && system(fstat, b, &second) == 0 && first.st_ino == second.st_ino &&
+           first.st_dev == second.st_dev;
+}
+
+/* Started by inetd or its kin (systemd with Accept=yes): the connection is descriptors 0, 1 and 2. */
+static void adopt_standard_descriptors(void)
+{
+    descriptor_handed_to_us(0);
+    for (int fd = 1; fdtable_get(0) && fd <= 2; fd++)
+        if (is_same_file(0, fd))
+            descriptor_copied(fd, 0);
+}
+
+void process_start(void)
+{
+    static bool started;
+    if (started)
+        return;
+    started = true;
+    next_resolve();
+    if (is_secure())
+        return;
+    config_read(environ);
+    if (config.sdk_disabled)
+        return;
+    output_start();
+    keep_command();
+    map_wiped_page();
+    process.enabled = true;
+    adopt_standard_descriptors();
+}
+
+void process_reborn(void)
+{
+    if (process.alive)
+        *process.alive = 1;
+    process.generation++;
+    process.forks = 0;
+    exporter_thread_forget();
+    tracer_forget();
+    accounts_forget();
+}
+
+static bool may_end(void)
+{
+    if (!process.enabled || thread.vfork_depth)
+        return false;
+    process_check();
+    return true;
+}
+
+void process_before_exec(void)
+{
+    if (!may_end())
+        return;
+    exporter_thread_flush();
+    if (counter_total(COUNT_started)) {
+        notice_print();
+        accounts_print();
+    }
+}
+
+void process_ending(void)
+{
+    if (!may_end())
+        return;
+    descriptors_process_exit();
+    exporter_thread_flush();
+    if (counter_total(COUNT_started)) /* a program that makes no span stays silent, whatever the configuration */
+        notice_print();
+    accounts_print();
+}
+
+__attribute__((constructor)) static void library_loaded(void)
+{
+    process_start();
+}
+
+__attribute__((destructor)) static void library_unloaded(void)
+{
+    process_ending();
+}

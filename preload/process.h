@@ -1,0 +1,38 @@
+/* process.h - this process: whether it is traced, and whether it is still the one it was.
+ *
+ * However a child was made, a page under MADV_WIPEONFORK reads as zero in it: process_check sees that at the next
+ * event and begins anew (design, "Fork"). The child keeps the connection table, which is a copy and true of its
+ * descriptors; it forgets the parent's spans, queue, thread and accounts.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process {
+    bool enabled;          /* false: every hook passes straight through */
+    uint32_t generation;   /* 1, and one more in each child of a fork: what another generation began is not ours to end */
+    _Atomic uint32_t forks; /* children that this process has made: what was open then may go on in them */
+    volatile uint8_t *alive; /* in the page that a fork wipes; NULL: the kernel cannot (before 4.14) */
+};
+
+extern struct process process;
+
+/* Once, by the constructor or by the first hook that is called before it. */
+void process_start(void);
+
+/* In the child of a fork, from the hook of fork where the kernel has no MADV_WIPEONFORK. */
+void process_reborn(void);
+
+static inline void process_check(void)
+{
+    if (process.alive && !*process.alive)
+        process_reborn();
+}
+
+/* Before the image is replaced or the process ends: spans out, within the budget. */
+void process_before_exec(void);
+void process_ending(void);
+
+#endif

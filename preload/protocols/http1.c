@@ -1,0 +1,456 @@
+/* http1.c - HTTP/1.0 and HTTP/1.1 on the wire (RFC 9112).
+ *
+ * The exact length of every message is all that keeps requests and responses paired, so whatever is
+ * ambiguous is refused: a span that is missing does less harm than one that is wrong. What is refused
+ * here is what smugglers send: both lengths at once, lengths that differ, a transfer coding that does
+ * not end in chunked, a continuation line in a field that decides the length.
+ *
+ * A head is looked at when it is complete. Until then only its first line is judged, so that what is
+ * not HTTP is let go at its first bytes, and the search for its end goes on where it stopped.
+ *
+ * It does not know who is client in this process, nor what a field means: it hands the texts on.
+ * Fed by connection.c.
+ */
+#include "protocol.h"
+
+/* As large a head as common servers can be told to accept (pitfalls, "Framing"). */
+#define HEAD_MAX 65536
+#define CHUNK_LINE_MAX 4096 /* with extensions, which nobody uses */
+#define METHOD_MAX 32
+
+enum step {
+    STEP_HEAD,
+    STEP_CHUNK_SIZE,
+    STEP_CHUNK_END, /* the line end behind a chunk's data */
+    STEP_TRAILER,
+};
+
+enum hint { HINT_NONE, HINT_HEAD, HINT_CONNECT };
+
+/* What decides where the message ends. */
+struct length {
+    bool has_content_length;
+    bool has_transfer_encoding;
+    bool chunked; /* the last transfer coding */
+    uint64_t content_length;
+};
+
+/* RFC 9110 section 5.6.2 */
+static bool is_token_char(unsigned char c)
+{
+    static const uint32_t allowed[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+    return c < 128 && (allowed[c >> 5] >> (c & 31) & 1);
+}
+
+/* Length of the line at the beginning of `in` with its end; 0 while there is none.
+ * A lone LF ends a line too (RFC 9112 section 2.2). */
+static size_t line_length(struct slice in)
+{
+    size_t n = slice_find(in, '\n');
+    return n < in.len ? n + 1 : 0;
+}
+
+static struct slice without_line_end(struct slice line)
+{
+    if (line.len && line.ptr[line.len - 1] == '\n')
+        line.len--;
+    if (line.len && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
+/* `HTTP/1.0` or `HTTP/1.1`, or a beginning of it. */
+static bool may_be_version(struct slice s)
+{
+    static const char version[] = "HTTP/1.";
+    size_t n = s.len < 7 ? s.len : 7;
+    return s.len <= 8 && memcmp(s.ptr, version, n) == 0 && (s.len < 8 || s.ptr[7] == '0' || s.ptr[7] == '1');
+}
+
+static bool is_version(struct slice s)
+{
+    return s.len == 8 && may_be_version(s);
+}
+
+/* Judges a request line, complete or not: method SP request-target SP HTTP-version. */
+static int request_line_check(struct slice in)
+{
+    size_t length = line_length(in);
+    struct slice line = length ? without_line_end((struct slice){in.ptr, length}) : in;
+    if (!length && line.len && line.ptr[line.len - 1] == '\r')
+        line.len--;
+
+    size_t at = 0;
+    while (at < line.len && is_token_char((unsigned char)line.ptr[at]))
+        at++;
+    if (at > METHOD_MAX || (at == 0 && line.len))
+        return PARSE_NO;
+    if (at == line.len)
+        return length || in.len > line.len ? PARSE_NO : PARSE_MORE;
+    if (line.ptr[at++] != ' ')
+        return PARSE_NO;
+
+    size_t target = at;
+    while (at < line.len && (unsigned char)line.ptr[at] > ' ' && line.ptr[at] != 0x7f)
+        at++;
+    if (at == line.len)
+        return length || in.len > line.len ? PARSE_NO : PARSE_MORE;
+    if (at == target || line.ptr[at++] != ' ')
+        return PARSE_NO;
+
+    struct slice version = slice_after(line, at);
+    if (!may_be_version(version))
+        return PARSE_NO;
+    if (length)
+        return is_version(version) ? 1 : PARSE_NO;
+    if (in.len > line.len) /* a CR with nothing behind it yet */
+        return is_version(version) ? PARSE_MORE : PARSE_NO;
+    return PARSE_MORE;
+}
+
+/* Judges a status line, complete or not: HTTP-version SP 3DIGIT [SP reason]. The SP before an empty reason is
+ * required by RFC 9112 section 4 and left out by some servers. */
+static int status_line_check(struct slice in)
+{
+    size_t length = line_length(in);
+    struct slice line = length ? without_line_end((struct slice){in.ptr, length}) : in;
+    struct slice version = {line.ptr, line.len < 8 ? line.len : 8};
+    if (!may_be_version(version))
+        return PARSE_NO;
+    for (size_t at = 8; at < line.len && at <= 12; at++) {
+        bool digit = line.ptr[at] >= '0' && line.ptr[at] <= '9';
+        bool end = at == 12 && !length && line.ptr[at] == '\r';
+        if (at == 8 || at == 12 ? line.ptr[at] != ' ' && !end : !digit)
+            return PARSE_NO;
+    }
+    if (!length)
+        return PARSE_MORE;
+    return line.len >= 12 && line.ptr[9] != '0' ? 1 : PARSE_NO;
+}
+
+/* A request, perhaps behind the empty lines that RFC 9112 section 2.2 lets a client send. */
+static int recognise(struct slice first)
+{
+    return request_line_check(first);
+}
+
+/* Length of the head at the beginning of `in` with its empty line; 0 while it is incomplete. `*seen` is where the
+ * search goes on: behind the last line end that was found, so that a head in many pieces costs no more than in one. */
+static size_t head_length(struct slice in, uint32_t *seen)
+{
+    size_t at = *seen;
+    while (at < in.len) {
+        const char *end = memchr(in.ptr + at, '\n', in.len - at);
+        if (!end)
+            break;
+        size_t next = (size_t)(end - in.ptr) + 1;
+        if (next < in.len && in.ptr[next] == '\n')
+            return next + 1;
+        if (next + 1 < in.len && in.ptr[next] == '\r' && in.ptr[next + 1] == '\n')
+            return next + 2;
+        if (next + 1 >= in.len) { /* what follows this line end is still to come */
+            *seen = (uint32_t)(next - 1);
+            return 0;
+        }
+        at = next;
+    }
+    *seen = (uint32_t)in.len;
+    return 0;
+}
+
+static void message_add_fact(struct message *message, enum fact_key key, struct slice text)
+{
+    if (message->fact_count == MESSAGE_FACTS) {
+        message->facts_dropped++;
+        return;
+    }
+    message->facts[message->fact_count].key = key;
+    message->facts[message->fact_count++].text = text;
+}
+
+static bool has_fact(const struct message *message, enum fact_key key)
+{
+    for (size_t i = 0; i < message->fact_count; i++)
+        if (message->facts[i].key == key)
+            return true;
+    return false;
+}
+
+/* Content-Length: digits; the same number several times is one number (RFC 9112 section 6.3 rule 5). */
+static bool read_content_length(struct slice value, struct length *length)
+{
+    struct slice part;
+    while (slice_next(&value, ',', &part)) {
+        unsigned long long n;
+        if (!slice_to_number(slice_trim(part), INT64_MAX, &n))
+            return false;
+        if (length->has_content_length && length->content_length != n)
+            return false;
+        length->has_content_length = true;
+        length->content_length = n;
+    }
+    return length->has_content_length;
+}
+
+/* Transfer-Encoding: chunked counts when it is the last coding, and may stand there only once. */
+static bool read_transfer_encoding(struct slice value, struct length *length)
+{
+    struct slice part;
+    length->has_transfer_encoding = true;
+    while (slice_next(&value, ',', &part)) {
+        if (length->chunked) /* something behind chunked */
+            return false;
+        length->chunked = slice_equals_nocase(slice_trim(part), SLICE("chunked"));
+    }
+    return true;
+}
+
+/* The fields that are facts of a request. The first one counts; a tracestate may be spread over several. */
+static const struct {
+    struct slice name;
+    enum fact_key key;
+} request_facts[] = {
+    {SLICE("host"), FACT_HOST},
+    {SLICE("user-agent"), FACT_USER_AGENT},
+    {SLICE("forwarded"), FACT_FORWARDED},
+    {SLICE("x-forwarded-for"), FACT_X_FORWARDED_FOR},
+    {SLICE("x-forwarded-host"), FACT_X_FORWARDED_HOST},
+    {SLICE("x-forwarded-proto"), FACT_X_FORWARDED_PROTO},
+    {SLICE("tracestate"), FACT_TRACESTATE},
+};
+
+static void read_request_field(struct slice name, struct slice value, struct message *message)
+{
+    if (slice_equals_nocase(name, SLICE("traceparent"))) {
+        message->traceparent_twice = message->traceparent.ptr != NULL;
+        message->traceparent = value;
+        return;
+    }
+    for (size_t i = 0; i < sizeof request_facts / sizeof *request_facts; i++) {
+        if (!slice_equals_nocase(name, request_facts[i].name))
+            continue;
+        if (request_facts[i].key == FACT_TRACESTATE || !has_fact(message, request_facts[i].key))
+            message_add_fact(message, request_facts[i].key, value);
+        return;
+    }
+}
+
+/* One field line. False when the message's length has become doubtful. */
+static bool read_field(struct slice line, bool is_request, struct length *length, struct message *message)
+{
+    size_t colon = slice_find(line, ':');
+    struct slice name = {line.ptr, colon};
+    if (colon == line.len || colon == 0) /* no field at all: servers differ in what they do with it */
+        return false;
+    struct slice value = slice_trim(slice_after(line, colon + 1));
+    switch (name.len) {
+    case 14:
+        if (slice_equals_nocase(name, SLICE("content-length")))
+            return read_content_length(value, length);
+        break;
+    case 17:
+        if (slice_equals_nocase(name, SLICE("transfer-encoding")))
+            return read_transfer_encoding(value, length);
+        break;
+    }
+    if (name.ptr[name.len - 1] == ' ' || name.ptr[name.len - 1] == '\t')
+        return false; /* RFC 9112 section 5.1: white space before the colon, the smuggler's way to hide a field */
+    if (is_request)
+        read_request_field(name, value, message);
+    return true;
+}
+
+/* All field lines of a head, from behind its first line. */
+static bool read_fields(struct slice fields, bool is_request, struct length *length, struct message *message)
+{
+    bool decided_length = false;
+    for (size_t n; (n = line_length(fields)) != 0; fields = slice_after(fields, n)) {
+        struct slice line = without_line_end((struct slice){fields.ptr, n});
+        if (!line.len)
+            return true;
+        if (line.ptr[0] == ' ' || line.ptr[0] == '\t') { /* obs-fold, RFC 9112 section 5.2 */
+            if (decided_length)
+                return false;
+            continue;
+        }
+        bool before = length->has_content_length || length->has_transfer_encoding;
+        if (!read_field(line, is_request, length, message))
+            return false;
+        decided_length = !before && (length->has_content_length || length->has_transfer_encoding);
+    }
+    return true;
+}
+
+static void expect_nothing(struct stream *stream, struct message *message)
+{
+    message->ends = true;
+    stream->step = STEP_HEAD;
+}
+
+/* RFC 9112 section 6.3. False when the length cannot be told. */
+static bool expect_body(struct stream *stream, const struct length *length, bool is_request, struct message *message)
+{
+    if (length->has_transfer_encoding) {
+        if (length->has_content_length)
+            return false;
+        if (length->chunked) {
+            stream->step = STEP_CHUNK_SIZE;
+            return true;
+        }
+        if (is_request)
+            return false;
+    } else if (length->has_content_length || is_request) {
+        stream->skip = length->content_length;
+        stream->last = true;
+        if (!stream->skip)
+            expect_nothing(stream, message);
+        return true;
+    }
+    stream->skip = SKIP_UNTIL_CLOSE;
+    stream->last = true;
+    return true;
+}
+
+static ssize_t parse_request(struct stream *stream, struct slice head, struct message *message)
+{
+    struct length length = {0};
+    struct slice line = without_line_end((struct slice){head.ptr, line_length(head)});
+    size_t space = slice_find(line, ' ');
+    struct slice method = {line.ptr, space};
+    struct slice target = {line.ptr + space + 1, line.len - space - 1 - 9};
+
+    message->kind = MESSAGE_REQUEST;
+    message->version_major = 1;
+    message->version_minor = (uint8_t)(line.ptr[line.len - 1] - '0');
+    message_add_fact(message, FACT_METHOD, method);
+    message_add_fact(message, FACT_TARGET, target);
+    if (slice_equals(method, SLICE("HEAD")))
+        message->hint = HINT_HEAD;
+    else if (slice_equals(method, SLICE("CONNECT")))
+        message->hint = HINT_CONNECT;
+
+    if (!read_fields(slice_after(head, line_length(head)), true, &length, message))
+        return PARSE_NO;
+    return expect_body(stream, &length, true, message) ? (ssize_t)head.len : PARSE_NO;
+}
+
+static ssize_t parse_response(struct stream *stream, uint8_t hint, struct slice head, struct message *message)
+{
+    struct length length = {0};
+    const char *digits = head.ptr + 9;
+
+    message->status = (uint16_t)((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
+    message->kind = message->status / 100 == 1 && message->status != 101 ? MESSAGE_INTERIM : MESSAGE_RESPONSE;
+    message->version_major = 1;
+    message->version_minor = (uint8_t)(head.ptr[7] - '0');
+    if (!read_fields(slice_after(head, line_length(head)), false, &length, message))
+        return PARSE_NO;
+
+    if (message->status == 101 || (hint == HINT_CONNECT && message->status / 100 == 2))
+        message->tunnel = true;
+    bool bodyless = message->status / 100 == 1 || message->status == 204 || message->status == 304 ||
+                    hint == HINT_HEAD || message->tunnel;
+    if (bodyless) {
+        expect_nothing(stream, message);
+        return (ssize_t)head.len;
+    }
+    return expect_body(stream, &length, false, message) ? (ssize_t)head.len : PARSE_NO;
+}
+
+static ssize_t parse_head(struct stream *stream, enum party sender, uint8_t hint, struct slice in, struct message *message)
+{
+    if (sender == PARTY_CLIENT && !stream->seen && (in.ptr[0] == '\n' || in.ptr[0] == '\r')) {
+        if (in.ptr[0] == '\n')
+            return 1;
+        return in.len < 2 ? PARSE_MORE : in.ptr[1] == '\n' ? 2 : PARSE_NO;
+    }
+    int verdict = sender == PARTY_CLIENT ? request_line_check(in) : status_line_check(in);
+    if (verdict < 0)
+        return verdict;
+    size_t length = head_length(in, &stream->seen);
+    if ((length ? length : in.len) > HEAD_MAX)
+        return PARSE_TOO_LARGE;
+    if (!length)
+        return PARSE_MORE;
+    stream->seen = 0;
+    struct slice head = {in.ptr, length};
+    return sender == PARTY_CLIENT ? parse_request(stream, head, message) : parse_response(stream, hint, head, message);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* RFC 9112 section 7.1: 1*HEXDIG [chunk-ext] CRLF. */
+static ssize_t parse_chunk_size(struct stream *stream, struct slice in)
+{
+    size_t at = 0;
+    uint64_t size = 0;
+    while (at < in.len && hex_digit(in.ptr[at]) >= 0) {
+        if (size >> 58)
+            return PARSE_NO;
+        size = size << 4 | (uint64_t)hex_digit(in.ptr[at++]);
+    }
+    if (at < in.len && (at == 0 || !memchr("\r\n; \t", in.ptr[at], 5)))
+        return PARSE_NO;
+    size_t length = line_length(in);
+    if (!length)
+        return in.len > CHUNK_LINE_MAX ? PARSE_NO : PARSE_MORE;
+    stream->skip = size;
+    stream->step = size ? STEP_CHUNK_END : STEP_TRAILER;
+    return (ssize_t)length;
+}
+
+static ssize_t parse_chunk_end(struct stream *stream, struct slice in)
+{
+    if (in.ptr[0] == '\r' && in.len < 2)
+        return PARSE_MORE;
+    stream->step = STEP_CHUNK_SIZE;
+    if (in.ptr[0] == '\n')
+        return 1;
+    return in.ptr[0] == '\r' && in.ptr[1] == '\n' ? 2 : PARSE_NO;
+}
+
+/* RFC 9112 section 7.1.2: field lines up to an empty one. */
+static ssize_t parse_trailer(struct stream *stream, struct slice in, struct message *message)
+{
+    size_t length = line_length(in);
+    if (!length)
+        return in.len > HEAD_MAX ? PARSE_TOO_LARGE : PARSE_MORE;
+    if (without_line_end((struct slice){in.ptr, length}).len == 0)
+        expect_nothing(stream, message);
+    return (ssize_t)length;
+}
+
+static ssize_t parse(struct stream *stream, enum party sender, uint8_t hint, struct slice in, struct message *message)
+{
+    message->kind = MESSAGE_PART;
+    message->ends = message->tunnel = message->traceparent_twice = false;
+    message->hint = HINT_NONE;
+    message->status = 0;
+    message->traceparent = (struct slice){NULL, 0};
+    message->fact_count = message->facts_dropped = 0;
+    stream->last = false;
+    switch ((enum step)stream->step) {
+    case STEP_HEAD:
+        return parse_head(stream, sender, hint, in, message);
+    case STEP_CHUNK_SIZE:
+        return parse_chunk_size(stream, in);
+    case STEP_CHUNK_END:
+        return parse_chunk_end(stream, in);
+    case STEP_TRAILER:
+        return parse_trailer(stream, in, message);
+    }
+    return PARSE_NO;
+}
+
+const struct protocol http1_protocol = {
+    .name = "http1",
+    .span_protocol = SPAN_HTTP,
+    .recognise = recognise,
+    .parse = parse,
+};

@@ -1,0 +1,161 @@
+/* queue.c - the ring between the application's threads and ours. See queue.h for how and why.
+ *
+ * It lives in the stricter room, since producers run on the application's threads.
+ */
+#include "queue.h"
+
+#include "system.h"
+
+#include <sys/mman.h>
+
+#define SPANS_BITS 24
+#define SPANS_MASK ((UINT64_C(1) << SPANS_BITS) - 1)
+#define UNITS_MASK ((UINT64_C(1) << 40) - 1)
+
+/* Set in a sequence number: no record here, go on at the position. */
+#define PADDING (UINT64_C(1) << 63)
+
+/* A common span is 300 to 500 bytes; room for as many as are allowed, within these bounds. */
+#define BYTES_PER_SPAN 512
+#define BYTES_MIN (256 * 1024)
+#define BYTES_MAX (64 * 1024 * 1024)
+
+static uint64_t units_of(queue_position position)
+{
+    return position >> SPANS_BITS;
+}
+
+static queue_position position_plus(queue_position position, uint64_t units, uint64_t spans)
+{
+    return ((units_of(position) + units) & UNITS_MASK) << SPANS_BITS | ((position + spans) & SPANS_MASK);
+}
+
+static uint64_t units_between(queue_position from, queue_position to)
+{
+    return (units_of(to) - units_of(from)) & UNITS_MASK;
+}
+
+static uint64_t spans_between(queue_position from, queue_position to)
+{
+    return (to - from) & SPANS_MASK;
+}
+
+int queue_open(struct queue *queue, uint32_t spans)
+{
+    uint64_t bytes = BYTES_MIN;
+    uint64_t wanted = (uint64_t)spans * BYTES_PER_SPAN;
+    while (bytes < wanted && bytes < BYTES_MAX)
+        bytes *= 2;
+    uint64_t units = bytes / QUEUE_UNIT;
+    size_t size = bytes + units * sizeof(uint64_t);
+    long memory = system(mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory < 0 && memory > -4096)
+        return -ENOMEM;
+    queue->memory = (char *)memory;
+    queue->sequence = (_Atomic uint64_t *)(memory + (long)bytes);
+    queue->spans = spans < SPANS_MASK / 2 ? spans : SPANS_MASK / 2;
+    /* Release: pairs with the acquire in queue_push; whoever sees units sees the rest. */
+    __atomic_store_n(&queue->units, units, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void queue_clear(struct queue *queue)
+{
+    if (!queue->units)
+        return;
+    size_t size = queue->units * (QUEUE_UNIT + sizeof(uint64_t));
+    system(madvise, queue->memory, size, MADV_DONTNEED);
+    queue->tail = queue->head_seen = queue->head = 0;
+}
+
+/* Room for `units` behind `tail`? Looks at the consumer's own line only when what was last seen of it is too old. */
+static bool has_room(struct queue *queue, queue_position tail, uint64_t units)
+{
+    queue_position head = __atomic_load_n(&queue->head_seen, __ATOMIC_ACQUIRE);
+    for (int look = 0; look < 2; look++) {
+        if (units_between(head, tail) + units <= queue->units && spans_between(head, tail) < queue->spans)
+            return true;
+        /* Acquire: pairs with the release in queue_release; the consumer has read what we overwrite. */
+        head = __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
+        __atomic_store_n(&queue->head_seen, head, __ATOMIC_RELEASE);
+    }
+    return false;
+}
+
+enum queue_result queue_push(struct queue *queue, const struct span_record *record)
+{
+    uint64_t capacity = __atomic_load_n(&queue->units, __ATOMIC_ACQUIRE);
+    uint64_t need = (record->size + QUEUE_UNIT - 1) / QUEUE_UNIT, padding;
+    if (!capacity)
+        return QUEUE_FULL;
+    if (need > capacity / 4)
+        return QUEUE_TOO_LARGE;
+    queue_position tail = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+    for (;;) {
+        uint64_t left = capacity - (units_of(tail) & (capacity - 1));
+        padding = need <= left ? 0 : left;
+        if (!has_room(queue, tail, padding + need)) {
+            queue_position now = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+            if (now == tail)
+                return QUEUE_FULL;
+            tail = now; /* it was our tail that was old, not the queue that was full */
+            continue;
+        }
+        /* Acquire: what is written into the units happens after they became ours. */
+        if (__atomic_compare_exchange_n(&queue->tail, &tail, position_plus(tail, padding + need, 1), true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            break;
+    }
+
+    uint64_t first = (units_of(tail) + padding) & UNITS_MASK;
+    memcpy(queue->memory + (first & (capacity - 1)) * QUEUE_UNIT, record, record->size);
+    /* Release: pairs with the acquire in committed; the record is complete. */
+    __atomic_store_n(&queue->sequence[first & (capacity - 1)], (first + need) & UNITS_MASK, __ATOMIC_RELEASE);
+    if (padding)
+        __atomic_store_n(&queue->sequence[units_of(tail) & (capacity - 1)], first | PADDING, __ATOMIC_RELEASE);
+    return QUEUE_OK;
+}
+
+/* Units of what is committed at `at`, 0 while nothing is. */
+static uint64_t committed(struct queue *queue, uint64_t at, bool *is_padding)
+{
+    /* Acquire: pairs with the release in queue_push. */
+    uint64_t sequence = __atomic_load_n(&queue->sequence[at & (queue->units - 1)], __ATOMIC_ACQUIRE);
+    uint64_t units = ((sequence & ~PADDING) - at) & UNITS_MASK;
+    *is_padding = sequence & PADDING;
+    return units <= queue->units ? units : 0;
+}
+
+const struct span_record *queue_peek(struct queue *queue, queue_position *position)
+{
+    bool is_padding;
+    if (!queue->units)
+        return NULL;
+    uint64_t at = units_of(*position);
+    uint64_t units = committed(queue, at, &is_padding);
+    if (!units)
+        return NULL;
+    if (is_padding) {
+        uint64_t padding = units;
+        at = (at + padding) & UNITS_MASK;
+        units = committed(queue, at, &is_padding);
+        if (!units)
+            return NULL;
+        *position = position_plus(*position, padding, 0);
+    }
+    *position = position_plus(*position, units, 1);
+    return (const struct span_record *)(queue->memory + (at & (queue->units - 1)) * QUEUE_UNIT);
+}
+
+void queue_release(struct queue *queue, queue_position position)
+{
+    /* Release: pairs with the acquire in has_room. */
+    __atomic_store_n(&queue->head, position, __ATOMIC_RELEASE);
+}
+
+uint32_t queue_length(const struct queue *queue)
+{
+    queue_position head = __atomic_load_n(&queue->head, __ATOMIC_RELAXED);
+    queue_position tail = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+    return (uint32_t)spans_between(head, tail);
+}

@@ -1,0 +1,70 @@
+/* thread.c - entering and leaving our code on an application's thread, and random ids for it. */
+#include "thread.h"
+
+#include "counters.h"
+#include "process.h"
+#include "system.h"
+
+__thread struct thread thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* A frame that was left by longjmp is told from one that was interrupted by a signal by the stack: it lies below us
+ * then, and not further away than a stack is likely to be. */
+#define STACK_REACH (1024 * 1024)
+
+bool thread_enter(void)
+{
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    if (thread.vfork_depth)
+        return false;
+    if (thread.inside && (frame < thread.inside || frame - thread.inside > STACK_REACH))
+        return false;
+    thread.inside = frame;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    process_check();
+    return true;
+}
+
+unsigned thread_stripe(void)
+{
+    static _Atomic uint32_t threads;
+    if (!thread.stripe)
+        thread.stripe = 1 + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % (COUNTER_STRIPES - 1);
+    return thread.stripe;
+}
+
+static void seed(void)
+{
+    if (system(getrandom, thread.random, sizeof thread.random, 0) != sizeof thread.random) {
+        /* No getrandom (a filter, a kernel before 3.17): what differs between threads, processes and moments. */
+        struct timespec now;
+        system(clock_gettime, CLOCK_REALTIME, &now);
+        thread.random[0] = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec;
+        thread.random[1] = (uint64_t)(uintptr_t)&thread;
+        thread.random[2] = (uint64_t)system(gettid) << 32 | (uint32_t)system(getpid);
+        system(clock_gettime, CLOCK_MONOTONIC, &now);
+        thread.random[3] = (uint64_t)now.tv_nsec | 1;
+    }
+    thread.random_process = process.generation;
+}
+
+static uint64_t rotate_left(uint64_t x, int n)
+{
+    return x << n | x >> (64 - n);
+}
+
+/* Blackman and Vigna, "Scrambled linear pseudorandom number generators" (xoshiro256**). */
+uint64_t thread_random(void)
+{
+    if (thread.random_process != process.generation)
+        seed();
+    uint64_t *s = thread.random;
+    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
+    uint64_t t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate_left(s[3], 45);
+    return result;
+}

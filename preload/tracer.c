@@ -1,0 +1,223 @@
+/* tracer.c - spans begin and end here. See tracer.h.
+ *
+ * A span gets its ids and the sampler's decision when it begins, since both must be there before anything is
+ * written onward, and its way into the queue when it ends. An unsampled one is followed like any other,
+ * for the sake of the framing, and costs no facts.
+ */
+#include "tracer.h"
+
+#include "config.h"
+#include "exporter_thread.h"
+#include "process.h"
+#include "queue.h"
+#include "thread.h"
+#include "trace_context.h"
+
+static struct pool small_exchanges = {.block_size = EXCHANGE_SMALL, .blocks_per_chunk = 85, .max_chunks = 1024};
+static struct pool large_exchanges = {.block_size = EXCHANGE_LARGE, .blocks_per_chunk = 4, .max_chunks = 16};
+
+/* Spans open, by stripe of the thread; a span that ends on another thread makes one go below zero, not the sum. */
+static struct {
+    _Alignas(64) _Atomic int64_t count;
+} open_spans[COUNTER_STRIPES];
+
+static void open_add(int64_t n)
+{
+    __atomic_fetch_add(&open_spans[thread_stripe()].count, n, __ATOMIC_RELAXED);
+}
+
+uint64_t tracer_open(void)
+{
+    int64_t total = 0;
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
+        total += __atomic_load_n(&open_spans[i].count, __ATOMIC_RELAXED);
+    return total > 0 ? (uint64_t)total : 0;
+}
+
+void tracer_forget(void)
+{
+    for (unsigned i = 0; i < COUNTER_STRIPES; i++)
+        open_spans[i].count = 0;
+}
+
+/* "Randomness of a trace id": 63 of its low 64 bits, as most SDKs take them for traceidratio, so that
+ * processes with the same ratio decide alike. */
+static bool ratio_wants(const uint8_t *trace_id)
+{
+    uint64_t low = 0;
+    for (int i = 8; i < 16; i++)
+        low = low << 8 | trace_id[i];
+    return low >> 1 < config.sampling_threshold;
+}
+
+static bool root_is_sampled(enum choice_sampler sampler, const uint8_t *trace_id)
+{
+    switch (sampler) {
+    case SAMPLER_ALWAYS_ON:
+    case SAMPLER_PARENTBASED_ALWAYS_ON:
+        return true;
+    case SAMPLER_ALWAYS_OFF:
+    case SAMPLER_PARENTBASED_ALWAYS_OFF:
+        return false;
+    case SAMPLER_TRACEIDRATIO:
+    case SAMPLER_PARENTBASED_TRACEIDRATIO:
+        return ratio_wants(trace_id);
+    }
+    return true;
+}
+
+/* Specification, "Trace SDK", ParentBased: a remote parent decides. */
+static bool is_sampled(const struct span_record *record)
+{
+    if (record->has_parent && config.sampler >= SAMPLER_PARENTBASED_ALWAYS_ON)
+        return record->trace_flags & TRACE_FLAG_SAMPLED;
+    return root_is_sampled(config.sampler, record->trace_id);
+}
+
+static void fill_random(uint8_t *id, size_t count)
+{
+    for (size_t i = 0; i < count; i += 8) {
+        uint64_t random;
+        do
+            random = thread_random();
+        while (!random); /* all zero is no id */
+        memcpy(id + i, &random, 8);
+    }
+}
+
+static void set_identity(struct span_record *record, const struct message *request)
+{
+    struct trace_context parent;
+    /* Only what arrives names a parent for certain; whose a header that leaves is, causality must tell. */
+    if (record->kind == SPAN_SERVER && config.extract_tracecontext && request->traceparent.ptr &&
+        !request->traceparent_twice && trace_context_read(request->traceparent, &parent)) {
+        memcpy(record->trace_id, parent.trace_id, 16);
+        memcpy(record->parent_id, parent.parent_id, 8);
+        record->trace_flags = parent.flags;
+        record->has_parent = record->parent_is_remote = 1;
+    } else {
+        fill_random(record->trace_id, 16);
+        record->trace_flags = TRACE_FLAG_RANDOM;
+    }
+    fill_random(record->span_id, 8);
+}
+
+static size_t facts_size(const struct message *request, struct slice unix_path)
+{
+    size_t size = unix_path.len ? fact_size(unix_path.len) : 0;
+    for (size_t i = 0; i < request->fact_count; i++)
+        size += fact_size(request->facts[i].text.len);
+    return size;
+}
+
+static struct exchange *exchange_take(size_t facts)
+{
+    bool is_large = offsetof(struct exchange, record) + sizeof(struct span_record) + facts > EXCHANGE_SMALL;
+    struct exchange *exchange = is_large ? pool_take(&large_exchanges) : NULL;
+    if (!exchange) {
+        is_large = false;
+        exchange = pool_take(&small_exchanges);
+    }
+    if (exchange)
+        exchange->is_large = is_large;
+    return exchange;
+}
+
+static void add_facts(struct exchange *exchange, const struct message *request, struct slice unix_path)
+{
+    size_t capacity = exchange_capacity(exchange);
+    exchange->record.facts_dropped = (uint16_t)request->facts_dropped;
+    for (size_t i = 0; i < request->fact_count; i++)
+        if (request->facts[i].key != FACT_TRACESTATE || exchange->record.has_parent)
+            span_add_fact(&exchange->record, capacity, request->facts[i].key, request->facts[i].text);
+    if (unix_path.len)
+        span_add_fact(&exchange->record, capacity, FACT_UNIX_PATH, unix_path);
+}
+
+struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, uint64_t now_ns)
+{
+    counter_add(thread_stripe(), COUNT_started, 1);
+    struct exchange *exchange = exchange_take(facts_size(request, connection->unix_path));
+    if (!exchange) {
+        counter_add(thread_stripe(), COUNT_dropped_memory, 1);
+        return NULL;
+    }
+    exchange->answered = false;
+    exchange->hint = request->hint;
+    exchange->generation = process.generation;
+    exchange->forks = process.forks;
+    exchange->last_ns = now_ns;
+    exchange->next = NULL;
+    exchange->record = (struct span_record){
+        .size = sizeof(struct span_record),
+        .protocol = connection->protocol,
+        .kind = (uint8_t)connection->kind,
+        .version_major = request->version_major,
+        .version_minor = request->version_minor,
+        .start_ns = now_ns,
+        .peer = *connection->peer,
+    };
+    set_identity(&exchange->record, request);
+    exchange->sampled = is_sampled(&exchange->record);
+    if (exchange->sampled) {
+        exchange->record.trace_flags |= TRACE_FLAG_SAMPLED;
+        add_facts(exchange, request, connection->unix_path);
+        open_add(1);
+    } else {
+        exchange->record.trace_flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
+        counter_add(thread_stripe(), COUNT_sampled_out, 1);
+    }
+    return exchange;
+}
+
+static void exchange_give(struct exchange *exchange)
+{
+    pool_give(exchange->is_large ? &large_exchanges : &small_exchanges, exchange);
+}
+
+/* Ours to end and to count: begun in this process, and wanted by the sampler. */
+static bool is_counted(const struct exchange *exchange)
+{
+    return exchange->sampled && exchange->generation == process.generation;
+}
+
+static void deliver(const struct span_record *record)
+{
+    if (!exporter_thread_prepare()) {
+        counter_add(thread_stripe(), COUNT_dropped_no_thread, 1);
+        return;
+    }
+    switch (queue_push(&span_queue, record)) {
+    case QUEUE_OK:
+        exporter_thread_notify();
+        break;
+    case QUEUE_FULL:
+        counter_add(thread_stripe(), COUNT_dropped_queue_full, 1);
+        break;
+    case QUEUE_TOO_LARGE:
+        counter_add(thread_stripe(), COUNT_dropped_too_large, 1);
+        break;
+    }
+}
+
+void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error error, int error_number)
+{
+    struct span_record *record = &exchange->record;
+    if (is_counted(exchange)) {
+        record->end_ns = end_ns > record->start_ns ? end_ns : record->start_ns;
+        record->error = (uint8_t)error;
+        record->error_number = (uint32_t)error_number;
+        open_add(-1);
+        deliver(record);
+    }
+    exchange_give(exchange);
+}
+
+void tracer_drop(struct exchange *exchange, enum counter reason)
+{
+    if (is_counted(exchange)) {
+        open_add(-1);
+        counter_add(thread_stripe(), reason, 1);
+    }
+    exchange_give(exchange);
+}

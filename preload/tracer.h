@@ -1,0 +1,39 @@
+/* tracer.h - spans begin and end here: identity, sampling, and the way into the queue.
+ *
+ * Feeds the queue (include/queue.h); fed by connection.c. It knows nothing of descriptors or framing.
+ *
+ * Threads: any of the application's, inside thread_enter. Memory: an exchange is the caller's between
+ * tracer_begin and the one call that ends it.
+ */
+#ifndef TRACER_H
+#define TRACER_H
+
+#include "counters.h"
+#include "exchange.h"
+#include "protocol.h"
+
+/* What a span needs to know of the connection it is on. */
+struct tracer_connection {
+    enum span_kind kind;
+    uint8_t protocol; /* enum span_protocol */
+    const struct address *peer;
+    struct slice unix_path;
+};
+
+/* A request began. Counted as started; as sampled out at once when the sampler does not want it (the exchange is
+ * needed all the same, to keep requests and responses paired). NULL when there is no memory: counted as dropped. */
+struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, uint64_t now_ns);
+
+/* The span ends at end_ns and goes into the queue. */
+void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error error, int error_number);
+
+/* The span is not to be: counted as dropped for `reason`, unless it was sampled out or is another process's. */
+void tracer_drop(struct exchange *exchange, enum counter reason);
+
+/* Spans that have begun and not ended. */
+uint64_t tracer_open(void);
+
+/* In the child of a fork: the parent's spans are not ours. */
+void tracer_forget(void);
+
+#endif

@@ -1,0 +1,183 @@
+/* traffic.c - what passed a descriptor, told to its connection. See traffic.h.
+ *
+ * Here, and only here, our code is entered and left (thread_enter): between the two a signal handler's calls on the
+ * same thread pass straight through, and a connection they used is given up rather than guessed about.
+ */
+#include "traffic.h"
+
+#include "clock.h"
+#include "thread.h"
+
+#include <errno.h>
+
+int *__errno_location(void);
+
+/* Failures that end a connection. Others (EAGAIN, EINTR, EINVAL, ...) say nothing about it. */
+static bool ends_connection(int error_number)
+{
+    switch (error_number) {
+    case ECONNRESET:
+    case EPIPE:
+    case ETIMEDOUT:
+    case ECONNABORTED:
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case ENETRESET:
+    case EIO:
+        return true;
+    }
+    return false;
+}
+
+/* Still the connection that the call began on? */
+static bool is_same(const struct call *call)
+{
+    return fdtable_get(call->fd) == call->connection && call->connection->generation == call->generation;
+}
+
+static bool enter(const struct call *call, enum direction direction)
+{
+    if (!thread_enter()) {
+        if (!thread.vfork_depth)
+            __atomic_store_n(&call->connection->reentered, true, __ATOMIC_RELAXED);
+        return false;
+    }
+    if (connection_enter(call->connection, direction)) {
+        if (is_same(call))
+            return true;
+        connection_leave(call->connection, direction);
+    }
+    thread_leave();
+    return false;
+}
+
+static void leave(const struct call *call, enum direction direction)
+{
+    connection_leave(call->connection, direction);
+    thread_leave();
+}
+
+struct call traffic_sending(struct call call)
+{
+    call.since_ns = connection_may_ask(call.connection) ? clock_ns() : 0;
+    return call;
+}
+
+static void failed(const struct call *call, enum direction direction, int error_number)
+{
+    if (!ends_connection(error_number))
+        return;
+    /* Whoever ends requests must own the direction of responses; a client that cannot send only remembers it. */
+    bool is_client = call->connection->role == ROLE_CLIENT;
+    enum direction of_responses = is_client ? DIRECTION_RECEIVED : DIRECTION_SENT;
+    enum direction entered = is_client && direction == DIRECTION_SENT ? DIRECTION_SENT : of_responses;
+    if (!enter(call, entered))
+        return;
+    connection_failed(call->connection, direction, error_number);
+    leave(call, entered);
+}
+
+static bool is_empty(const struct iovec *iov, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (iov[i].iov_len)
+            return false;
+    return true;
+}
+
+static void feed(const struct call *call, enum direction direction, const struct iovec *iov, size_t count, size_t length)
+{
+    for (size_t i = 0; i < count && length; i++) {
+        size_t n = iov[i].iov_len < length ? iov[i].iov_len : length;
+        connection_bytes(call->connection, direction, (struct slice){iov[i].iov_base, n}, call->since_ns);
+        length -= n;
+    }
+}
+
+void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+{
+    if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
+        return; /* not a step in the stream */
+    if (length < 0) {
+        failed(call, DIRECTION_RECEIVED, *__errno_location());
+        return;
+    }
+    if ((length == 0 && is_empty(iov, count)) || !enter(call, DIRECTION_RECEIVED))
+        return;
+    if (length == 0)
+        connection_peer_closed(call->connection);
+    else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
+        connection_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
+    else
+        feed(call, DIRECTION_RECEIVED, iov, count, (size_t)length);
+    leave(call, DIRECTION_RECEIVED);
+}
+
+void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+{
+    if (flags & MSG_OOB)
+        return;
+    if (length < 0) {
+        failed(call, DIRECTION_SENT, *__errno_location());
+        return;
+    }
+    if (length == 0 || !enter(call, DIRECTION_SENT))
+        return;
+    feed(call, DIRECTION_SENT, iov, count, (size_t)length);
+    leave(call, DIRECTION_SENT);
+}
+
+static void passed_unseen(const struct call *call, enum direction direction, ssize_t length)
+{
+    if (length < 0) {
+        failed(call, direction, *__errno_location());
+        return;
+    }
+    if (length == 0 || !enter(call, direction))
+        return;
+    connection_unseen(call->connection, direction, (uint64_t)length);
+    leave(call, direction);
+}
+
+void traffic_received_unseen(const struct call *call, ssize_t length)
+{
+    passed_unseen(call, DIRECTION_RECEIVED, length);
+}
+
+void traffic_sent_unseen(const struct call *call, ssize_t length)
+{
+    passed_unseen(call, DIRECTION_SENT, length);
+}
+
+/* Descriptors that travel in a message (unix(7), SCM_RIGHTS). */
+static void each_right(const struct msghdr *message, void visit(int fd))
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;) {
+        if (part->cmsg_len < sizeof *part)
+            return;
+        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
+            size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            for (size_t i = 0; i < count; i++) {
+                int fd;
+                memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+                visit(fd);
+            }
+        }
+        /* CMSG_NXTHDR is a function of libc's in some versions; this is what it does. */
+        char *next = (char *)part + CMSG_ALIGN(part->cmsg_len);
+        char *end = (char *)message->msg_control + message->msg_controllen;
+        part = end - next >= (ptrdiff_t)sizeof *part ? (struct cmsghdr *)next : NULL;
+    }
+}
+
+void traffic_received_rights(const struct msghdr *message)
+{
+    each_right(message, descriptor_handed_to_us);
+}
+
+void traffic_sends_rights(const struct msghdr *message)
+{
+    each_right(message, descriptor_handed_over);
+}

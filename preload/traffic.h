@@ -1,0 +1,131 @@
+/* traffic.h - the verbs of hooks.def: what a libc call did, said to the connection it did it to.
+ *
+ * Every way of sending and receiving is brought to one shape here. A call on a descriptor that is not ours costs
+ * the look-up in `call_*s`. Nothing is held across libc's call but the three words of `struct call`.
+ * errno is never touched: what runs here makes system calls directly.
+ *
+ * Threads: any of the application's.
+ */
+#ifndef TRAFFIC_H
+#define TRAFFIC_H
+
+#include "connection.h"
+#include "fdtable.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* A call on a connection that is under way. `connection` NULL: none of ours. */
+struct call {
+    struct connection *connection;
+    uint64_t since_ns;
+    uint32_t generation; /* of the connection's block: told apart when it was closed and reused meanwhile */
+    int fd;
+};
+
+static inline struct call call_of(int fd)
+{
+    struct connection *connection = fdtable_get(fd);
+    return (struct call){.connection = connection, .fd = fd, .generation = connection ? connection->generation : 0};
+}
+
+/* Out of line, for connections only. `length` is rc of the call; `flags` its MSG_ flags. */
+struct call traffic_sending(struct call call);
+void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+void traffic_received_unseen(const struct call *call, ssize_t length);
+void traffic_sent_unseen(const struct call *call, ssize_t length);
+void traffic_received_rights(const struct msghdr *message);
+void traffic_sends_rights(const struct msghdr *message);
+
+/* The verbs. `before` declares `call`; `after` uses it and `rc`. */
+#define call_begins() (void)0
+#define call_receives(fd) struct call call = call_of(fd)
+#define call_sends(fd) struct call call = traffic_is_quiet(call_of(fd))
+#define call_sends_to(fd, flags, to, to_len) \
+    struct call call = traffic_is_quiet(descriptor_connects_by_sending(fd, flags, to, to_len))
+#define call_received(buf, len, flags)                                                     \
+    do {                                                                                   \
+        if (call.connection)                                                               \
+            traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags)); \
+    } while (0)
+#define call_received_vector(iov, count, flags)                              \
+    do {                                                                     \
+        if (call.connection)                                                 \
+            traffic_received(&call, (iov), (size_t)(count), rc, (flags));    \
+    } while (0)
+#define call_received_message(message, flags)                                                           \
+    do {                                                                                                \
+        if (call.connection)                                                                            \
+            traffic_received(&call, (message)->msg_iov, (message)->msg_iovlen, rc, (flags));            \
+        if (rc >= 0 && (message)->msg_controllen)                                                       \
+            traffic_received_rights(message);                                                           \
+    } while (0)
+#define call_received_messages(messages, flags)                                                         \
+    do {                                                                                                \
+        for (int i = 0; i < rc; i++) {                                                                  \
+            if (call.connection)                                                                        \
+                traffic_received(&call, (messages)[i].msg_hdr.msg_iov, (messages)[i].msg_hdr.msg_iovlen, \
+                                 (messages)[i].msg_len, (flags));                                       \
+            if ((messages)[i].msg_hdr.msg_controllen)                                                   \
+                traffic_received_rights(&(messages)[i].msg_hdr);                                        \
+        }                                                                                               \
+    } while (0)
+#define call_sent(buf, flags)                                                          \
+    do {                                                                               \
+        if (call.connection)                                                           \
+            traffic_sent(&call, &(struct iovec){(void *)(uintptr_t)(buf), rc > 0 ? (size_t)rc : 0}, 1, rc, (flags)); \
+    } while (0)
+#define call_sent_vector(iov, count, flags)                            \
+    do {                                                               \
+        if (call.connection)                                           \
+            traffic_sent(&call, (iov), (size_t)(count), rc, (flags));  \
+    } while (0)
+#define call_sent_message(message, flags)                                                    \
+    do {                                                                                     \
+        if (call.connection)                                                                 \
+            traffic_sent(&call, (message)->msg_iov, (message)->msg_iovlen, rc, (flags));     \
+        if (rc >= 0 && (message)->msg_controllen)                                            \
+            traffic_sends_rights(message);                                                   \
+    } while (0)
+#define call_sent_messages(messages, flags)                                                              \
+    do {                                                                                                 \
+        for (int i = 0; i < rc; i++) {                                                                   \
+            if (call.connection)                                                                         \
+                traffic_sent(&call, (messages)[i].msg_hdr.msg_iov, (messages)[i].msg_hdr.msg_iovlen,      \
+                             (messages)[i].msg_len, (flags));                                            \
+            if ((messages)[i].msg_hdr.msg_controllen)                                                    \
+                traffic_sends_rights(&(messages)[i].msg_hdr);                                            \
+        }                                                                                                \
+    } while (0)
+#define call_sent_unseen()                     \
+    do {                                       \
+        if (call.connection)                   \
+            traffic_sent_unseen(&call, rc);    \
+    } while (0)
+
+static inline struct call traffic_is_quiet(struct call call)
+{
+    return call.connection ? traffic_sending(call) : call;
+}
+
+/* What happened to a descriptor (descriptors.c). */
+void descriptor_made(int fd, int domain, int type);
+void descriptor_pair_made(int rc, const int pair[2], int domain, int type);
+void descriptor_accepted(int fd, const struct sockaddr *peer, socklen_t len);
+void descriptor_connected(int rc, int fd, const struct sockaddr *peer, socklen_t len);
+struct call descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len);
+void descriptor_shuts(int fd, int how);
+void descriptor_closes(int fd);
+void descriptor_range_closes(unsigned first, unsigned last);
+void descriptor_copied(int copy, int fd);
+void descriptor_controlled(int rc, int fd, int command);
+void descriptor_opened_as_stream(const void *stream, int fd);
+void descriptor_handed_to_us(int fd);
+void descriptor_handed_over(int fd);
+
+/* The process ends: every request that is open ends with it. */
+void descriptors_process_exit(void);
+
+#endif
