@@ -1,0 +1,185 @@
+/* delivery.c - posting a batch, and again where that is allowed. See delivery.h.
+ *
+ * Only 429, 502, 503, 504 and broken connections are tried again, with growing, jittered pauses or after the time
+ * that the Collector named. While the process is ending there is one attempt and no pause.
+ */
+#include "delivery.h"
+
+#include "config.h"
+#include "exporter.h"
+#include "exporter_state.h"
+#include "notice.h"
+#include "request_head.h"
+#include "transport.h"
+
+#define PAUSE_FIRST_MS 500
+#define PAUSE_MAX_MS 30000
+#define NEVER UINT64_MAX
+
+static struct endpoint endpoint;
+static char head_room[16 * 1024];
+static struct text head;
+static size_t head_len; /* up to the length */
+static uint64_t jitter_state;
+
+/* Each is said once. */
+static bool said_unreachable, said_refused, said_rejected;
+
+void delivery_prepare(void)
+{
+    said_unreachable = said_refused = said_rejected = false;
+    jitter_state = clock_ns() | 1;
+    endpoint_read(&endpoint);
+    head = TEXT(head_room);
+    request_head_write(&head, &endpoint);
+    head_len = head.len;
+    if (head.overflowed) {
+        notice_add("OTEL_EXPORTER_OTLP_HEADERS", (struct slice){NULL, 0}, "longer than 16 kB; nothing is exported");
+        endpoint.unusable = true;
+    }
+}
+
+static uint64_t export_deadline(void)
+{
+    uint64_t limit_ms = config.export_attempt_timeout_ms;
+    if (!limit_ms || (config.export_timeout_ms && config.export_timeout_ms < limit_ms))
+        limit_ms = config.export_timeout_ms;
+    return limit_ms ? clock_ns() + limit_ms * 1000000 : NEVER;
+}
+
+/* A pause of half to one and a half times `pause_ms` (xorshift; nothing hangs on its quality). */
+static uint64_t jittered_ns(uint64_t pause_ms)
+{
+    jitter_state ^= jitter_state << 13;
+    jitter_state ^= jitter_state >> 7;
+    jitter_state ^= jitter_state << 17;
+    return pause_ms * 500000 + jitter_state % (pause_ms * 1000000);
+}
+
+static bool may_be_retried(uint16_t status)
+{
+    return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+static void say(bool *said, const char *what, const char *why)
+{
+    char room[160];
+    struct text text = TEXT(room);
+    if (*said)
+        return;
+    *said = true;
+    text_string(&text, what);
+    text_string(&text, why);
+    text.len = text.len < sizeof room ? text.len : sizeof room - 1;
+    room[text.len] = '\0';
+    notice_add(endpoint.is_unix ? endpoint.host : endpoint.authority, (struct slice){NULL, 0}, room);
+}
+
+static const char *reason_of(int rc)
+{
+    switch (-rc) {
+    case ECONNREFUSED: return "connection refused";
+    case ECONNRESET: return "connection closed without an answer";
+    case ETIMEDOUT: return "no answer in time";
+    case ENOENT: return "no such host or socket";
+    case EAGAIN: return "no name server answered";
+    case EHOSTUNREACH:
+    case ENETUNREACH: return "unreachable";
+    case EACCES:
+    case EPERM: return "not permitted";
+    case EMSGSIZE: return "the answer is larger than 4 MiB";
+    case EPROTO: return "the answer is not HTTP";
+    }
+    return "connection failed";
+}
+
+static void say_status(uint16_t status)
+{
+    char number[16];
+    struct text text = TEXT(number);
+    text_number(&text, status);
+    text_char(&text, '\0');
+    say(&said_refused, "spans are refused: HTTP status ", number);
+}
+
+/* The number behind `"key":` in a JSON text, quoted or not; 0 where there is none. */
+static uint64_t number_of(struct slice json, struct slice key)
+{
+    unsigned long long number = 0;
+    for (; json.len > key.len; json = slice_after(json, 1)) {
+        if (!slice_starts_with(json, key))
+            continue;
+        size_t from = key.len;
+        while (from < json.len && memchr(": \t\r\n\"", json.ptr[from], 6))
+            from++;
+        size_t to = from;
+        while (to < json.len && json.ptr[to] >= '0' && json.ptr[to] <= '9')
+            to++;
+        slice_to_number((struct slice){json.ptr + from, to - from}, INT64_MAX, &number);
+        return number;
+    }
+    return 0;
+}
+
+static enum delivery accepted(const struct answer *answer, uint64_t *rejected)
+{
+    *rejected = answer->status == 200 ? number_of(answer->body, SLICE("\"rejectedSpans\"")) : 0;
+    if (*rejected)
+        say(&said_rejected, "some spans are rejected", " (partial success)");
+    return DELIVERY_DONE;
+}
+
+/* Waits unless the pause would outlast the deadline. */
+static enum delivery pause_between(uint64_t pause_ns, uint64_t deadline_ns)
+{
+    uint64_t until_ns = clock_ns() + pause_ns;
+    if (until_ns >= deadline_ns)
+        return DELIVERY_TIMED_OUT;
+    return exporter_pause_until(until_ns) ? DELIVERY_INTERRUPTED : DELIVERY_DONE;
+}
+
+/* One attempt. True when it is decided, false when it may be tried again. */
+static bool attempt(struct slice body, const struct patience *patience, struct answer *answer, enum delivery *result, uint64_t *rejected)
+{
+    int rc = transport_post(&endpoint, text_as_slice(&head), body, patience, answer);
+    if (rc == -EINTR) {
+        *result = DELIVERY_INTERRUPTED;
+        return true;
+    }
+    if (rc == 0 && answer->status / 100 == 2) {
+        *result = accepted(answer, rejected);
+        return true;
+    }
+    *result = DELIVERY_REFUSED;
+    if (rc == -EMSGSIZE || rc == -EPROTO)
+        say(&said_refused, "spans are refused: ", reason_of(rc));
+    else if (rc < 0)
+        say(&said_unreachable, "spans cannot be delivered: ", reason_of(rc));
+    else if (!may_be_retried(answer->status))
+        say_status(answer->status);
+    return rc == -EMSGSIZE || rc == -EPROTO || (rc == 0 && !may_be_retried(answer->status));
+}
+
+enum delivery deliver(struct slice body, uint64_t *rejected)
+{
+    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted};
+    uint64_t pause_ms = PAUSE_FIRST_MS;
+    enum delivery result;
+    struct answer answer = {0};
+    *rejected = 0;
+    if (endpoint.unusable)
+        return DELIVERY_REFUSED;
+    head.len = head_len;
+    request_head_finish(&head, body.len);
+    while (!attempt(body, &patience, &answer, &result, rejected)) {
+        if (exporter_is_ending())
+            return DELIVERY_INTERRUPTED;
+        uint64_t pause_ns = answer.has_retry_after ? answer.retry_after_ms * 1000000 : jittered_ns(pause_ms);
+        result = pause_between(pause_ns, patience.deadline_ns);
+        if (result != DELIVERY_DONE && !(result == DELIVERY_INTERRUPTED && exporter_is_ending()))
+            return result;
+        pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
+        answer = (struct answer){0};
+    }
+    return result;
+}

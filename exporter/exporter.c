@@ -1,0 +1,193 @@
+/* exporter.c - our thread: sleeps until there is something to do, takes a batch, brings it out.
+ *
+ * It is woken by the first span after a pause, which starts the schedule delay, and by the span that fills a
+ * batch; an idle process has no wake-ups. What is under way when the thread is told to stop stays in the queue,
+ * and the next thread, or the next batch, begins with it.
+ *
+ * Fed by the queue; feeds delivery.c, or stdout, or nobody (OTEL_TRACES_EXPORTER).
+ */
+#include "exporter.h"
+
+#include "batch.h"
+#include "clock.h"
+#include "config.h"
+#include "counters.h"
+#include "delivery.h"
+#include "exporter_state.h"
+#include "own_descriptors.h"
+#include "transport.h"
+
+static uint32_t prepared_for; /* process generation whose resource and connection these are */
+static bool can_export;
+
+static bool flush_is_wanted(void)
+{
+    /* Acquire: pairs with the release in exporter_thread.c; the deadline is valid. */
+    return __atomic_load_n(&exporter.flush_wanted, __ATOMIC_ACQUIRE) != __atomic_load_n(&exporter.flush_done, __ATOMIC_RELAXED);
+}
+
+static bool stop_is_wanted(void)
+{
+    return __atomic_load_n(&exporter.stop, __ATOMIC_ACQUIRE);
+}
+
+bool exporter_is_ending(void)
+{
+    return flush_is_wanted();
+}
+
+bool exporter_is_interrupted(void)
+{
+    return stop_is_wanted() ||
+           (flush_is_wanted() && clock_ns() >= __atomic_load_n(&exporter.flush_deadline_ns, __ATOMIC_RELAXED));
+}
+
+/* Sleeps as `how` until woken or until then (UINT64_MAX: for ever), unless `there_is_work` says so at the last moment. */
+static void sleep_until(enum exporter_sleep how, uint64_t until_ns, bool there_is_work(void))
+{
+    __atomic_store_n(&exporter.sleep, how, __ATOMIC_SEQ_CST);
+    /* Pairs with the fence in exporter_thread_notify: either we see the span, or its thread sees that we sleep. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    uint64_t now_ns = until_ns == UINT64_MAX ? 0 : clock_ns();
+    if (!stop_is_wanted() && !there_is_work() && now_ns < until_ns)
+        futex_wait(&exporter.sleep, how, until_ns == UINT64_MAX ? -1 : (int64_t)(until_ns - now_ns));
+    __atomic_store_n(&exporter.sleep, EXPORTER_AWAKE, __ATOMIC_SEQ_CST);
+}
+
+static bool has_any(void)
+{
+    return queue_length(&span_queue) > 0 || flush_is_wanted();
+}
+
+static bool has_batch(void)
+{
+    return queue_length(&span_queue) >= config.max_export_batch_size || flush_is_wanted();
+}
+
+/* A pause is ended by a flush or a stop only: new spans wait with the others. */
+bool exporter_pause_until(uint64_t until_ns)
+{
+    while (!stop_is_wanted() && !flush_is_wanted()) {
+        if (clock_ns() >= until_ns)
+            return false;
+        sleep_until(EXPORTER_PAUSES, until_ns, flush_is_wanted);
+    }
+    return true;
+}
+
+static void prepare(void)
+{
+    can_export = config.exporter == EXPORTER_NONE || batch_prepare();
+    if (config.exporter == EXPORTER_OTLP)
+        delivery_prepare();
+    prepared_for = exporter.generation;
+}
+
+/* The console is a descriptor of the application's, so our thread must share its table then, and opens nothing. */
+void exporter_prepare_console(void)
+{
+    if (prepared_for != exporter.generation)
+        prepare();
+}
+
+static void write_console(struct slice line)
+{
+    while (line.len) {
+        long n = system(write, 1, line.ptr, line.len);
+        if (n <= 0 && n != -EINTR)
+            return;
+        line = slice_after(line, n > 0 ? (size_t)n : 0);
+    }
+}
+
+static void count(enum counter counter, uint64_t spans)
+{
+    counter_add(EXPORTER_STRIPE, counter, spans);
+}
+
+/* True when the batch's spans have left the queue. */
+static bool bring_out(const struct batch *batch)
+{
+    uint64_t rejected = 0;
+    enum delivery result = DELIVERY_DONE;
+    if (config.exporter == EXPORTER_CONSOLE)
+        write_console(batch->body);
+    else
+        result = deliver(batch->body, &rejected);
+    if (result == DELIVERY_INTERRUPTED)
+        return false;
+    if (rejected > batch->spans)
+        rejected = batch->spans;
+    batch_release(batch);
+    if (result == DELIVERY_DONE) {
+        count(COUNT_exported, batch->spans - rejected);
+        count(COUNT_dropped_rejected, rejected);
+    } else {
+        count(result == DELIVERY_REFUSED ? COUNT_dropped_refused : COUNT_dropped_timeout, batch->spans);
+    }
+    return true;
+}
+
+/* Everything committed leaves the queue uncounted for anywhere but here. */
+static void drop_all(enum counter reason)
+{
+    queue_position position = span_queue.head;
+    uint64_t spans = 0;
+    while (queue_peek(&span_queue, &position))
+        spans++;
+    queue_release(&span_queue, position);
+    count(reason, spans);
+}
+
+static void answer_flush(void)
+{
+    if (!flush_is_wanted())
+        return;
+    __atomic_store_n(&exporter.flush_done, __atomic_load_n(&exporter.flush_wanted, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+    futex_wake_all(&exporter.flush_done);
+}
+
+/* One batch. A flush that gets nothing out is answered all the same: who waits for it has waited enough. */
+static void export_batch(void)
+{
+    static struct batch batch;
+    if (config.exporter == EXPORTER_NONE)
+        drop_all(COUNT_dropped_exporter_none);
+    else if (!can_export)
+        drop_all(COUNT_dropped_memory);
+    else if (!batch_fill(&batch))
+        system(sched_yield); /* reserved and not committed yet: that thread is between two instructions */
+    else if (!bring_out(&batch))
+        answer_flush();
+}
+
+static void run(void)
+{
+    uint64_t batch_ns = 0; /* when what waits is to go, full batch or not */
+    while (!stop_is_wanted()) {
+        if (!queue_length(&span_queue)) {
+            answer_flush();
+            batch_ns = 0;
+            sleep_until(EXPORTER_WAITS_FOR_SPAN, UINT64_MAX, has_any);
+            continue;
+        }
+        if (!batch_ns)
+            batch_ns = clock_ns() + (uint64_t)config.schedule_delay_ms * 1000000;
+        if (!has_batch() && clock_ns() < batch_ns) {
+            sleep_until(EXPORTER_WAITS_FOR_BATCH, batch_ns, has_batch);
+            continue;
+        }
+        export_batch();
+        batch_ns = 0;
+    }
+}
+
+void exporter_main(void)
+{
+    bool is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin();
+    transport_forget();
+    if (prepared_for != exporter.generation)
+        prepare();
+    can_export = can_export && is_apart;
+    run();
+}

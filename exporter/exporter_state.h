@@ -1,0 +1,20 @@
+/* exporter_state.h - what the application's threads want of ours just now (include/exporter.h), as questions.
+ *
+ * Threads: ours.
+ */
+#ifndef EXPORTER_STATE_H
+#define EXPORTER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Our thread is to stop, or a flush has used up its time: give up what is under way. */
+bool exporter_is_interrupted(void);
+
+/* Somebody waits for everything to be out. */
+bool exporter_is_ending(void);
+
+/* Sleeps until then; true when it was cut short by a stop or a flush. */
+bool exporter_pause_until(uint64_t until_ns);
+
+#endif
