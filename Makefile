@@ -93,7 +93,7 @@ races: $(RACE_TESTS)
 .PHONY: test
 test: ## everything: installs what is missing, builds, runs all tests
 	@tests/install.sh test
-	@python3 -u tests/run.py
+	@SAN="$(SAN)" python3 -u tests/run.py
 
 .PHONY: demo
 demo: ## nginx, curl and python3 under the library, their spans as trees; nothing stays running

@@ -1,5 +1,6 @@
 /* calls_descriptors.c - hooks on descriptors that need more than a row (OWN in hooks.def). */
 #include "hooks.h"
+#include "output.h"
 #include "process.h"
 #include "system.h"
 
@@ -96,18 +97,29 @@ int hook_fclose(FILE *stream)
     return libc(stream);
 }
 
+static void will_reopen(FILE *stream)
+{
+    if (stream && process.enabled)
+        descriptor_closes(next.fileno(stream));
+}
+
+static FILE *reopened(FILE *stream)
+{
+    if (stream && process.enabled && next.fileno(stream) == 2)
+        output_stderr_is();
+    return stream;
+}
+
 FILE *hook_freopen(const char *path, const char *mode, FILE *stream)
 {
     FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen);
-    if (stream && process.enabled)
-        descriptor_closes(next.fileno(stream));
-    return libc(path, mode, stream);
+    will_reopen(stream);
+    return reopened(libc(path, mode, stream));
 }
 
 FILE *hook_freopen64(const char *path, const char *mode, FILE *stream)
 {
     FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen64);
-    if (stream && process.enabled)
-        descriptor_closes(next.fileno(stream));
-    return libc(path, mode, stream);
+    will_reopen(stream);
+    return reopened(libc(path, mode, stream));
 }

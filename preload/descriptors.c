@@ -4,6 +4,7 @@
  * with its last descriptor. The entry is taken out before libc closes the number, since another thread may be given
  * the same number at once. In the child of a vfork nothing is touched: the table is its parent's.
  */
+#include "output.h"
 #include "process.h"
 #include "system.h"
 #include "thread.h"
@@ -195,6 +196,8 @@ void descriptor_range_closes(unsigned first, unsigned last)
 void descriptor_copied(int copy, int fd)
 {
     uintptr_t entry = fdtable_entry(fd);
+    if (copy == 2 && may_act())
+        output_stderr_is();
     if (copy < 0 || copy == fd || (!entry && !fdtable_entry(copy)) || !may_act())
         return;
     if (entry > FDTABLE_STREAM)

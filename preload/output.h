@@ -7,10 +7,11 @@
 
 #include "slice.h"
 
-/* Remembers which file descriptor 2 is. Once, at start. */
-void output_start(void);
+/* Remembers which file descriptor 2 is: at start, and when the program puts another there by dup2 or freopen, which is
+ * to say: let this be stderr (nginx does so with its log). A file that merely got the number is not. */
+void output_stderr_is(void);
 
-/* Writes whole lines, if stderr is the file it was at start (programs put other files there) and takes them at once;
+/* Writes whole lines, if descriptor 2 is that file and takes them at once;
  * else they are lost. */
 void output_stderr(struct slice lines);
 

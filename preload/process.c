@@ -93,7 +93,7 @@ void process_start(void)
     config_read(environ);
     if (config.sdk_disabled)
         return;
-    output_start();
+    output_stderr_is();
     keep_command();
     map_wiped_page();
     process.enabled = true;

@@ -1,0 +1,42 @@
+#!/bin/sh
+# install.sh demo|test - installs by apt what the demo or the tests need and the machine lacks. As root or with sudo.
+# Debian 12 and 13. Services that come with a package are not started.
+set -eu
+
+demo="gcc make libc6-dev pkg-config libcjson-dev nginx curl python3"
+test="$demo clang libcriterion-dev musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debootstrap
+      python3-pytest python3-requests gunicorn wget perl git lighttpd busybox apache2 ca-certificates man-db procps iproute2"
+
+case "${1:-}" in
+demo) wanted=$demo ;;
+test) wanted=$test ;;
+*) echo "usage: $0 demo|test" >&2; exit 2 ;;
+esac
+
+missing=
+for package in $wanted; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "not a Debian machine; please install:$missing" >&2
+    exit 1
+fi
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "needs root or sudo to install:$missing" >&2; exit 1; }
+    as_root=sudo
+fi
+
+# A package's service would take ports of this machine: policy-rc.d(8) says no to starting it.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap '$as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+fi
+echo "installing:$missing"
+$as_root apt-get update -q >/dev/null
+# shellcheck disable=SC2086
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
