@@ -1,19 +1,23 @@
 /* address_text.c - an IP address as people write it. */
 #include "address_text.h"
 
-#include "decimal.h"
-
 #include <sys/socket.h>
 
 enum { GROUPS = 8 };
 
 static void append_v4(struct text *out, const uint8_t bytes[4])
 {
+    char room[16], *at = room;
     for (int i = 0; i < 4; i++) {
-        if (i)
-            text_char(out, '.');
-        decimal_append(out, bytes[i]);
+        unsigned byte = bytes[i];
+        if (byte >= 100)
+            *at++ = (char)('0' + byte / 100);
+        if (byte >= 10)
+            *at++ = (char)('0' + byte / 10 % 10);
+        *at++ = (char)('0' + byte % 10);
+        *at++ = '.';
     }
+    text_bytes(out, room, (size_t)(at - room) - 1);
 }
 
 static unsigned group(const uint8_t bytes[16], int i)

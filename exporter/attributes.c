@@ -2,51 +2,67 @@
 #include "attributes.h"
 
 #include "decimal.h"
+#include "pieces.h"
 
-/* Counts one more, and writes the comma before it. False: no more are allowed. */
+#define TEXT_VALUE "\",\"value\":{\"stringValue\":\""
+#define NUMBER_VALUE "\",\"value\":{\"intValue\":\"" /* 64 bits are a string in JSON */
+
+/* Counts one more. False: no more are allowed. */
 static bool attributes_next(struct attributes *list)
 {
     if (list->count >= list->count_limit) {
         list->dropped++;
         return false;
     }
-    if (list->count++)
-        text_char(list->out, ',');
+    list->count++;
     return true;
 }
 
-static void append_key(struct attributes *list, struct slice key)
+/* Writes the key of an attribute and `value`, what its value begins with. Returns where `more` bytes are to follow, NULL
+ * when there is no room for it all. */
+static inline char *append_key(struct attributes *list, struct slice key, const char *value, size_t more)
 {
-    text_literal(list->out, "{\"key\":\"");
-    text_slice(list->out, key);
+    bool has_comma = list->count > 1;
+    char *at = pieces_begin(list->out, has_comma + strlen("{\"key\":\"") + key.len + strlen(value) + more);
+    if (!at)
+        return NULL;
+    *at = ',';
+    at = piece(at + has_comma, "{\"key\":\"");
+    at = piece_slice(at, key);
+    return piece(at, value);
 }
 
 void attributes_add_text(struct attributes *list, struct slice key, struct slice value)
 {
     if (!attributes_next(list))
         return;
-    append_key(list, key);
-    text_literal(list->out, "\",\"value\":{\"stringValue\":");
-    json_string(list->out, value, list->value_length_limit);
-    text_literal(list->out, "}}");
+    struct json_string string = {list->out, list->value_length_limit, JSON_TEXT};
+    append_key(list, key, TEXT_VALUE, 0);
+    json_string_append(&string, value);
+    text_literal(list->out, "\"}}");
 }
 
 void attributes_add_number(struct attributes *list, struct slice key, int64_t value)
 {
+    struct decimal decimal;
+    bool is_negative = value < 0;
+    struct slice digits = decimal_of(&decimal, is_negative ? -(uint64_t)value : (uint64_t)value);
     if (!attributes_next(list))
         return;
-    append_key(list, key);
-    text_literal(list->out, "\",\"value\":{\"intValue\":\""); /* 64 bits are a string in JSON */
-    if (value < 0)
-        text_char(list->out, '-');
-    decimal_append(list->out, value < 0 ? -(uint64_t)value : (uint64_t)value);
-    text_literal(list->out, "\"}}");
+    char *at = append_key(list, key, NUMBER_VALUE, is_negative + digits.len + strlen("\"}}"));
+    if (!at)
+        return;
+    *at = '-';
+    at = piece_slice(at + is_negative, digits);
+    piece(at, "\"}}");
 }
 
 void attributes_pair(struct attributes *list, struct slice key, struct slice value)
 {
     if (!attributes_next(list))
         return;
+    if (list->count > 1)
+        text_char(list->out, ',');
     text_literal(list->out, "{\"key\":");
     json_string(list->out, key, UINT32_MAX);
     text_literal(list->out, ",\"value\":{\"stringValue\":");
@@ -58,14 +74,12 @@ bool attributes_add_url(struct attributes *list, struct slice key, struct json_s
 {
     if (!attributes_next(list))
         return false;
-    append_key(list, key);
-    text_literal(list->out, "\",\"value\":{\"stringValue\":");
-    json_string_begin(value, list->out, list->value_length_limit, JSON_URL);
+    *value = (struct json_string){list->out, list->value_length_limit, JSON_URL};
+    append_key(list, key, TEXT_VALUE, 0);
     return true;
 }
 
 void attributes_url_end(struct json_string *value)
 {
-    json_string_end(value);
-    text_literal(value->out, "}}");
+    text_literal(value->out, "\"}}");
 }

@@ -61,7 +61,7 @@ static int64_t wall_offset(void)
 
 bool batch_fill(struct batch *batch)
 {
-    struct text body = {.ptr = memory, .capacity = BODY_MAX - OTLP_JSON_END_SIZE};
+    struct text body = {.ptr = memory, .capacity = BODY_MAX - OTLP_JSON_END_SIZE - 1};
     queue_position next = batch->end = span_queue.head;
     int64_t offset_ns = wall_offset();
     const struct span_record *record;
@@ -79,9 +79,11 @@ bool batch_fill(struct batch *batch)
         batch->spans++;
         batch->end = next;
     }
-    body.capacity += OTLP_JSON_END_SIZE;
+    body.capacity = BODY_MAX;
     otlp_json_end(&body);
     batch->body = text_as_slice(&body);
+    text_char(&body, '\n');
+    batch->line = text_as_slice(&body);
     return batch->spans > 0;
 }
 

@@ -12,6 +12,7 @@ struct batch {
     queue_position end; /* behind the last record in it */
     uint32_t spans;
     struct slice body;  /* the request, valid until the next batch_fill */
+    struct slice line;  /* the same with a line end behind it, for the console */
 };
 
 /* Maps the buffer and works out what is the same in every request. Once per process; false without memory. */

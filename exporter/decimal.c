@@ -20,22 +20,27 @@ static void write_eight(char *to, uint32_t number)
     memcpy(to + 6, pairs + low % 100 * 2, 2);
 }
 
-void decimal_append(struct text *out, uint64_t number)
+struct slice decimal_of(struct decimal *decimal, uint64_t number)
 {
-    char digits[24];
-    size_t at = sizeof digits;
+    char *end = decimal->digits + sizeof decimal->digits, *at = end;
     while (number >= EIGHT_DIGITS) {
         at -= 8;
-        write_eight(digits + at, (uint32_t)(number % EIGHT_DIGITS));
+        write_eight(at, (uint32_t)(number % EIGHT_DIGITS));
         number /= EIGHT_DIGITS;
     }
     uint32_t rest = (uint32_t)number;
     for (; rest >= 100; rest /= 100) {
         at -= 2;
-        memcpy(digits + at, pairs + rest % 100 * 2, 2);
+        memcpy(at, pairs + rest % 100 * 2, 2);
     }
     at -= 2;
-    memcpy(digits + at, pairs + rest * 2, 2);
+    memcpy(at, pairs + rest * 2, 2);
     at += rest < 10; /* no zero in front */
-    text_bytes(out, digits + at, sizeof digits - at);
+    return (struct slice){at, (size_t)(end - at)};
+}
+
+void decimal_append(struct text *out, uint64_t number)
+{
+    struct decimal decimal;
+    text_slice(out, decimal_of(&decimal, number));
 }

@@ -4,6 +4,13 @@
 
 #include "text.h"
 
+struct decimal {
+    char digits[24];
+};
+
+/* The digits, which are at the end of `decimal`. */
+struct slice decimal_of(struct decimal *decimal, uint64_t number);
+
 void decimal_append(struct text *out, uint64_t number);
 
 #endif

@@ -61,16 +61,17 @@ static bool may_be_retried(uint16_t status)
     return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-static void say(bool *said, const char *what, const char *why)
+/* "spanload: HOST: what: why", once. `why` may be the Collector's own words: cut, and without control characters. */
+static void say(bool *said, const char *what, struct slice why)
 {
-    char room[160];
-    struct text text = TEXT(room);
+    char room[256];
+    struct text text = {.ptr = room, .capacity = sizeof room - 1};
     if (*said)
         return;
     *said = true;
     text_string(&text, what);
-    text_string(&text, why);
-    text.len = text.len < sizeof room ? text.len : sizeof room - 1;
+    for (size_t i = 0; i < why.len; i++)
+        text_char(&text, (unsigned char)why.ptr[i] < ' ' || why.ptr[i] == 0x7f ? '?' : why.ptr[i]);
     room[text.len] = '\0';
     notice_add(endpoint.is_unix ? endpoint.host : endpoint.authority, (struct slice){NULL, 0}, room);
 }
@@ -98,34 +99,54 @@ static void say_status(uint16_t status)
     char number[16];
     struct text text = TEXT(number);
     text_number(&text, status);
-    text_char(&text, '\0');
-    say(&said_refused, "spans are refused: HTTP status ", number);
+    say(&said_refused, "spans are refused: HTTP status ", text_as_slice(&text));
 }
 
-/* The number behind `"key":` in a JSON text, quoted or not; 0 where there is none. */
-static uint64_t number_of(struct slice json, struct slice key)
+/* What stands behind `"key":` in a JSON text, to its end; empty where the key is not. */
+static struct slice behind_key(struct slice json, struct slice key)
 {
-    unsigned long long number = 0;
     for (; json.len > key.len; json = slice_after(json, 1)) {
         if (!slice_starts_with(json, key))
             continue;
-        size_t from = key.len;
-        while (from < json.len && memchr(": \t\r\n\"", json.ptr[from], 6))
-            from++;
-        size_t to = from;
-        while (to < json.len && json.ptr[to] >= '0' && json.ptr[to] <= '9')
-            to++;
-        slice_to_number((struct slice){json.ptr + from, to - from}, INT64_MAX, &number);
-        return number;
+        json = slice_after(json, key.len);
+        while (json.len && memchr(": \t\r\n", json.ptr[0], 5))
+            json = slice_after(json, 1);
+        return json;
     }
-    return 0;
+    return (struct slice){"", 0};
 }
 
+/* A decimal number, quoted or not; 0 for anything else. */
+static uint64_t number_in(struct slice json)
+{
+    unsigned long long number = 0;
+    size_t digits = 0;
+    if (json.len && json.ptr[0] == '"')
+        json = slice_after(json, 1);
+    while (digits < json.len && json.ptr[digits] >= '0' && json.ptr[digits] <= '9')
+        digits++;
+    slice_to_number((struct slice){json.ptr, digits}, INT64_MAX, &number);
+    return number;
+}
+
+/* A string, up to its quote; escapes stay as they are. Empty for anything else. */
+static struct slice string_in(struct slice json)
+{
+    if (!json.len || json.ptr[0] != '"')
+        return (struct slice){"", 0};
+    json = slice_after(json, 1);
+    return (struct slice){json.ptr, slice_find(json, '"')};
+}
+
+/* Partial success: some were rejected, or all were taken with a warning. Never sent again. */
 static enum delivery accepted(const struct answer *answer, uint64_t *rejected)
 {
-    *rejected = answer->status == 200 ? number_of(answer->body, SLICE("\"rejectedSpans\"")) : 0;
-    if (*rejected)
-        say(&said_rejected, "some spans are rejected", " (partial success)");
+    if (answer->status != 200)
+        return DELIVERY_DONE;
+    *rejected = number_in(behind_key(answer->body, SLICE("\"rejectedSpans\"")));
+    struct slice message = string_in(behind_key(answer->body, SLICE("\"errorMessage\"")));
+    if (*rejected || message.len)
+        say(&said_rejected, *rejected ? "the Collector rejected spans: " : "the Collector warns: ", message);
     return DELIVERY_DONE;
 }
 
@@ -152,9 +173,9 @@ static bool attempt(struct slice body, const struct patience *patience, struct a
     }
     *result = DELIVERY_REFUSED;
     if (rc == -EMSGSIZE || rc == -EPROTO)
-        say(&said_refused, "spans are refused: ", reason_of(rc));
+        say(&said_refused, "spans are refused: ", slice_of(reason_of(rc)));
     else if (rc < 0)
-        say(&said_unreachable, "spans cannot be delivered: ", reason_of(rc));
+        say(&said_unreachable, "spans cannot be delivered: ", slice_of(reason_of(rc)));
     else if (!may_be_retried(answer->status))
         say_status(answer->status);
     return rc == -EMSGSIZE || rc == -EPROTO || (rc == 0 && !may_be_retried(answer->status));

@@ -111,7 +111,7 @@ static bool bring_out(const struct batch *batch)
     uint64_t rejected = 0;
     enum delivery result = DELIVERY_DONE;
     if (config.exporter == EXPORTER_CONSOLE)
-        write_console(batch->body);
+        write_console(batch->line);
     else
         result = deliver(batch->body, &rejected);
     if (result == DELIVERY_INTERRUPTED)

@@ -1,25 +1,15 @@
 /* json.c - JSON strings written from bytes that came off the wire.
  *
- * Nearly all of them need no escape. So eight bytes at a time are asked whether each stands for itself, a run of those
+ * Nearly all of them need no escape. So sixteen bytes at a time are asked whether each stands for itself, a run of those
  * is copied at once, and only what is left is looked at character by character.
  */
 #include "json.h"
 
 #include "utf8.h"
 
-#define EACH_BYTE(byte) (0x0101010101010101ull * (byte))
-
-/* Not 0 when one of eight bytes is a control character, a quote, a backslash, DEL, or not ASCII. The well-known test
- * for a zero byte, (x - 0x01..) & ~x & 0x80.., may report a byte above a zero one wrongly, which is of no matter here. */
-static uint64_t special_bytes(uint64_t eight)
-{
-    uint64_t quote = eight ^ EACH_BYTE('"'), backslash = eight ^ EACH_BYTE('\\');
-    uint64_t is_control = (eight - EACH_BYTE(0x20)) & ~eight;
-    uint64_t is_quote = (quote - EACH_BYTE(1)) & ~quote;
-    uint64_t is_backslash = (backslash - EACH_BYTE(1)) & ~backslash;
-    uint64_t is_delete_or_not_ascii = (eight + EACH_BYTE(1)) | eight;
-    return (is_control | is_quote | is_backslash | is_delete_or_not_ascii) & EACH_BYTE(0x80);
-}
+/* Sixteen bytes in one register of either machine (GCC's and Clang's vector extensions). */
+typedef signed char bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words16 __attribute__((vector_size(16)));
 
 static bool is_special(char c)
 {
@@ -27,25 +17,64 @@ static bool is_special(char c)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7f;
 }
 
-static bool copy_eight(char *to, const char *from)
+/* Whether one of sixteen bytes is special; as signed numbers those that are not ASCII are below 0x20. */
+static inline bool any_special(words16 sixteen)
 {
-    uint64_t eight;
-    memcpy(&eight, from, sizeof eight);
-    if (special_bytes(eight))
+    bytes16 bytes = (bytes16)sixteen;
+    words16 hits = (words16)((bytes < 0x20) | (bytes == '"') | (bytes == '\\') | (bytes == 0x7f));
+    return (hits[0] | hits[1]) != 0;
+}
+
+static inline bool copy_16(char *to, const char *from)
+{
+    words16 sixteen;
+    memcpy(&sixteen, from, 16);
+    if (any_special(sixteen))
         return false;
-    memcpy(to, &eight, sizeof eight);
+    memcpy(to, &sixteen, 16);
     return true;
 }
 
-/* Copies bytes up to the first that does not stand for itself. Returns how many. The last seven or fewer are copied as
- * the end of eight, of which the others are there already. */
-static size_t copy_plain(char *to, const char *from, size_t len)
+/* Eight to sixteen bytes, or four to eight, as two halves that overlap. */
+static inline bool copy_8_to_16(char *to, const char *from, size_t len)
+{
+    uint64_t first, last;
+    memcpy(&first, from, 8);
+    memcpy(&last, from + len - 8, 8);
+    if (any_special((words16){first, last}))
+        return false;
+    memcpy(to, &first, 8);
+    memcpy(to + len - 8, &last, 8);
+    return true;
+}
+
+static inline bool copy_4_to_8(char *to, const char *from, size_t len)
+{
+    uint32_t first, last;
+    memcpy(&first, from, 4);
+    memcpy(&last, from + len - 4, 4);
+    uint64_t both = (uint64_t)last << 32 | first;
+    if (any_special((words16){both, both}))
+        return false;
+    memcpy(to, &first, 4);
+    memcpy(to + len - 4, &last, 4);
+    return true;
+}
+
+/* Copies bytes up to the first special one. Returns how many. */
+static inline size_t copy_plain(char *to, const char *from, size_t len)
 {
     size_t n = 0;
-    while (len - n >= 8 && copy_eight(to + n, from + n))
-        n += 8;
-    if (n && n < len && len - n < 8 && copy_eight(to + len - 8, from + len - 8))
-        return len;
+    while (len - n > 16 && copy_16(to + n, from + n))
+        n += 16;
+    if (len - n <= 16) {
+        if (len >= 16 && copy_16(to + len - 16, from + len - 16))
+            return len;
+        if (len < 16 && len >= 8 && copy_8_to_16(to, from, len))
+            return len;
+        if (len < 8 && len >= 4 && copy_4_to_8(to, from, len))
+            return len;
+    }
     for (; n < len && !is_special(from[n]); n++)
         to[n] = from[n];
     return n;
@@ -107,14 +136,8 @@ static uint32_t append_special(struct json_string *string, struct slice characte
     return characters;
 }
 
-void json_string_begin(struct json_string *string, struct text *out, uint32_t max_characters, enum json_repair repair)
-{
-    *string = (struct json_string){out, max_characters, repair};
-    text_char(out, '"');
-}
-
-/* Appends a run of bytes that stand for themselves, as long as there are any; returns how many. */
-static size_t append_plain(struct json_string *string, struct slice bytes)
+/* Appends a run of bytes that stand for themselves, as far as there is room for it; returns how many. */
+static inline size_t append_plain(struct json_string *string, struct slice bytes)
 {
     struct text *out = string->out;
     size_t len = bytes.len, room = out->capacity - out->len;
@@ -124,21 +147,39 @@ static size_t append_plain(struct json_string *string, struct slice bytes)
         len = room;
     len = copy_plain(out->ptr + out->len, bytes.ptr, len);
     out->len += len;
+    string->characters_left -= (uint32_t)len;
     return len;
+}
+
+/* Never inline: the rare case must not cost the usual one its registers. */
+static __attribute__((noinline)) void append_mixed(struct json_string *string, struct slice bytes)
+{
+    while (bytes.len && string->characters_left) {
+        bool valid;
+        size_t len = utf8_next(bytes, &valid);
+        uint32_t characters = append_special(string, (struct slice){bytes.ptr, len}, valid);
+        string->characters_left = characters ? string->characters_left - characters : 0;
+        bytes = slice_after(bytes, len);
+        bytes = slice_after(bytes, append_plain(string, bytes));
+    }
+}
+
+static inline void append(struct json_string *string, struct slice bytes)
+{
+    size_t len = append_plain(string, bytes);
+    if (__builtin_expect(len < bytes.len, false))
+        append_mixed(string, slice_after(bytes, len));
+}
+
+void json_string_begin(struct json_string *string, struct text *out, uint32_t max_characters, enum json_repair repair)
+{
+    *string = (struct json_string){out, max_characters, repair};
+    text_char(out, '"');
 }
 
 void json_string_append(struct json_string *string, struct slice bytes)
 {
-    while (bytes.len && string->characters_left) {
-        size_t len = append_plain(string, bytes), characters = len;
-        if (!len) {
-            bool valid;
-            len = utf8_next(bytes, &valid);
-            characters = append_special(string, (struct slice){bytes.ptr, len}, valid);
-        }
-        string->characters_left = characters ? string->characters_left - (uint32_t)characters : 0;
-        bytes = slice_after(bytes, len);
-    }
+    append(string, bytes);
 }
 
 void json_string_end(struct json_string *string)
@@ -148,8 +189,8 @@ void json_string_end(struct json_string *string)
 
 void json_string(struct text *out, struct slice bytes, uint32_t max_characters)
 {
-    struct json_string string;
-    json_string_begin(&string, out, max_characters, JSON_TEXT);
-    json_string_append(&string, bytes);
-    json_string_end(&string);
+    struct json_string string = {out, max_characters, JSON_TEXT};
+    text_char(out, '"');
+    append(&string, bytes);
+    text_char(out, '"');
 }

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "decimal.h"
 #include "http_span.h"
+#include "pieces.h"
 #include "tracestate.h"
 #include "version.h"
 
@@ -47,25 +48,28 @@ static void write_hex(char *to, const uint8_t *from)
     memcpy(to, &digits, sizeof digits);
 }
 
-static void append_id(struct text *out, const uint8_t *bytes, size_t count)
+static char *piece_id(char *at, const uint8_t *bytes, size_t count)
 {
-    char digits[32];
     for (size_t i = 0; i < count; i += 4)
-        write_hex(digits + 2 * i, bytes + i);
-    text_bytes(out, digits, 2 * count);
+        write_hex(at + 2 * i, bytes + i);
+    return at + 2 * count;
 }
+
+#define TRACE_ID "{\"traceId\":\""
+#define SPAN_ID "\",\"spanId\":\""
+#define PARENT_ID "\",\"parentSpanId\":\""
 
 static void append_ids(struct text *out, const struct span_record *record)
 {
-    text_literal(out, "{\"traceId\":\"");
-    append_id(out, record->trace_id, sizeof record->trace_id);
-    text_literal(out, "\",\"spanId\":\"");
-    append_id(out, record->span_id, sizeof record->span_id);
-    if (record->has_parent) {
-        text_literal(out, "\",\"parentSpanId\":\"");
-        append_id(out, record->parent_id, sizeof record->parent_id);
-    }
-    text_literal(out, "\"");
+    enum { SIZE = sizeof TRACE_ID - 1 + 32 + sizeof SPAN_ID - 1 + 16 + 1, PARENT_SIZE = sizeof PARENT_ID - 1 + 16 };
+    char *at = pieces_begin(out, SIZE + (record->has_parent ? PARENT_SIZE : 0));
+    if (!at)
+        return;
+    at = piece_id(piece(at, TRACE_ID), record->trace_id, sizeof record->trace_id);
+    at = piece_id(piece(at, SPAN_ID), record->span_id, sizeof record->span_id);
+    if (record->has_parent)
+        at = piece_id(piece(at, PARENT_ID), record->parent_id, sizeof record->parent_id);
+    *at = '"';
 }
 
 static void append_tracestate(struct text *out, const struct span_record *record)
@@ -83,13 +87,40 @@ static void append_tracestate(struct text *out, const struct span_record *record
         *out = before;
 }
 
+#define FLAGS ",\"flags\":"
+#define NAME ",\"name\":"
+
+static void append_name(struct text *out, const struct span_record *record)
+{
+    uint32_t flags = record->trace_flags | FLAG_HAS_IS_REMOTE;
+    struct decimal decimal;
+    if (record->has_parent && record->parent_is_remote)
+        flags |= FLAG_IS_REMOTE;
+    struct slice digits = decimal_of(&decimal, flags);
+    char *at = pieces_begin(out, strlen(FLAGS NAME) + digits.len);
+    if (at)
+        piece(piece_slice(piece(at, FLAGS), digits), NAME);
+    json_string(out, http_span_name(record), UINT32_MAX);
+}
+
+#define KIND ",\"kind\":"
+#define START ",\"startTimeUnixNano\":\""
+#define STOP "\",\"endTimeUnixNano\":\""
+#define ATTRIBUTES "\",\"attributes\":["
+
 static void append_times(struct text *out, const struct span_record *record, int64_t wall_offset_ns)
 {
-    text_literal(out, ",\"startTimeUnixNano\":\"");
-    decimal_append(out, record->start_ns + (uint64_t)wall_offset_ns);
-    text_literal(out, "\",\"endTimeUnixNano\":\"");
-    decimal_append(out, record->end_ns + (uint64_t)wall_offset_ns);
-    text_literal(out, "\"");
+    struct decimal decimals[2];
+    struct slice start = decimal_of(&decimals[0], record->start_ns + (uint64_t)wall_offset_ns);
+    struct slice end = decimal_of(&decimals[1], record->end_ns + (uint64_t)wall_offset_ns);
+    char *at = pieces_begin(out, strlen(KIND START STOP ATTRIBUTES) + 1 + start.len + end.len);
+    if (!at)
+        return;
+    at = piece(at, KIND);
+    *at++ = (char)('0' + record->kind);
+    at = piece_slice(piece(at, START), start);
+    at = piece_slice(piece(at, STOP), end);
+    piece(at, ATTRIBUTES);
 }
 
 static void append_attributes(struct text *out, const struct span_record *record)
@@ -99,7 +130,6 @@ static void append_attributes(struct text *out, const struct span_record *record
         .count_limit = config.attribute_count_limit,
         .value_length_limit = config.attribute_value_length_limit,
     };
-    text_literal(out, ",\"attributes\":[");
     http_span_attributes(record, &list);
     text_literal(out, "]");
     if (list.dropped + record->facts_dropped) {
@@ -110,17 +140,9 @@ static void append_attributes(struct text *out, const struct span_record *record
 
 static void append_span(struct text *out, const struct span_record *record, int64_t wall_offset_ns)
 {
-    uint32_t flags = record->trace_flags | FLAG_HAS_IS_REMOTE;
-    if (record->has_parent && record->parent_is_remote)
-        flags |= FLAG_IS_REMOTE;
     append_ids(out, record);
     append_tracestate(out, record);
-    text_literal(out, ",\"flags\":");
-    decimal_append(out, flags);
-    text_literal(out, ",\"name\":");
-    json_string(out, http_span_name(record), UINT32_MAX);
-    text_literal(out, ",\"kind\":");
-    decimal_append(out, record->kind);
+    append_name(out, record);
     append_times(out, record, wall_offset_ns);
     append_attributes(out, record);
     if (http_span_is_error(record))

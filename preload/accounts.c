@@ -13,7 +13,7 @@
 
 struct counter_stripe counter_stripes[COUNTER_STRIPES];
 
-static bool was_printed;
+static uint64_t printed_for; /* spans begun when the line was last printed, and one */
 
 static void write_pair(struct text *line, const char *key, uint64_t value)
 {
@@ -56,9 +56,9 @@ void accounts_print(void)
 {
     char room[900];
     struct text line = TEXT(room);
-    if (config.log != LOG_INFO || was_printed || !has_something_to_say())
+    if (config.log != LOG_INFO || printed_for == counter_total(COUNT_started) + 1 || !has_something_to_say())
         return;
-    was_printed = true;
+    printed_for = counter_total(COUNT_started) + 1;
     exporter_thread_pause(); /* so that nothing is between two accounts */
     write_line(&line);
     output_stderr(text_as_slice(&line));
@@ -68,5 +68,5 @@ void accounts_print(void)
 void accounts_forget(void)
 {
     memset(counter_stripes, 0, sizeof counter_stripes);
-    was_printed = false;
+    printed_for = 0;
 }

@@ -167,10 +167,20 @@ static void read_propagators(void)
     }
 }
 
-static void check_together(void)
+static void check_together(bool is_set)
 {
-    if (config.max_export_batch_size > config.max_queue_size)
+    if (config.max_export_batch_size > config.max_queue_size) {
+        char room[128];
+        struct text problem = TEXT(room);
+        text_number(&problem, config.max_export_batch_size);
+        text_literal(&problem, " is more than the queue holds; using ");
+        text_number(&problem, config.max_queue_size);
+        text_char(&problem, '\0');
+        /* Only what was asked for is worth a line: a small queue alone makes small batches. */
+        if (is_set)
+            notice_add("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", (struct slice){NULL, 0}, room);
         config.max_export_batch_size = config.max_queue_size;
+    }
     if (config.config_file.len)
         notice_add("OTEL_CONFIG_FILE", config.config_file, "configuration files are not supported by this version; the variables hold");
 }
@@ -202,5 +212,5 @@ void config_read(char *const *envp)
 #undef SETTING
     read_sampler_arg();
     read_propagators();
-    check_together();
+    check_together(lookup(envp, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE").ptr != NULL);
 }

@@ -192,18 +192,22 @@ static void wait_for_change(_Atomic uint32_t *word, uint32_t value, uint64_t dea
     }
 }
 
-/* The kernel wakes waiters of CLONE_CHILD_CLEARTID by a shared futex (mm/futex: set_tid_address(2)). */
+/* The kernel clears the id and wakes by a shared futex (set_tid_address(2)) while the thread is on its way out; it belongs to
+ * the process until its id is unknown, and until then the process has two threads for unshare(2). */
 static void join(uint64_t deadline_ns)
 {
-    uint32_t id;
-    while ((id = __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE)) != 0) {
+    uint32_t id = __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE), now_id;
+    long process_id = system(getpid);
+    while ((now_id = __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE)) != 0) {
         uint64_t now_ns = clock_ns();
         if (now_ns >= deadline_ns)
             return;
         struct timespec timeout = {.tv_sec = (time_t)((deadline_ns - now_ns) / 1000000000),
                                    .tv_nsec = (long)((deadline_ns - now_ns) % 1000000000)};
-        system(futex, &exporter.thread, FUTEX_WAIT, id, &timeout);
+        system(futex, &exporter.thread, FUTEX_WAIT, now_id, &timeout);
     }
+    while (id && system(tgkill, process_id, id, 0) == 0 && clock_ns() < deadline_ns)
+        system(sched_yield);
 }
 
 void exporter_thread_flush(void)

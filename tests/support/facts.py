@@ -1,0 +1,68 @@
+"""facts.py - what a span of an HTTP request must say, given what the other end of the connection saw.
+
+semconv.md sections 1 and 2. Everything that is known exactly is compared exactly; times are compared with the clock of the
+other end, which is the same clock.
+"""
+import re
+
+SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
+SLACK_NS = 100_000_000  # an end may be read off the clock after its bytes arrived, on a machine with little time
+SKEW_NS = 5_000_000     # two readings of one clock, one of them turned from monotonic into wall time
+
+
+def redacted(query):
+    return re.sub(r"\b(sig|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|X-Goog-Signature)=[^&]*", r"\1=REDACTED", query)
+
+
+def _compare(span, expected):
+    wrong = {name: (span[name], value) for name, value in expected.items() if span[name] != value}
+    assert not wrong, f"{span.kind} {span.name}: attribute: (is, should be): {wrong}"
+
+
+def _check_status(span, status, fails_from):
+    _compare(span, {"http.response.status_code": status, "error.type": str(status) if status >= fails_from else None})
+    assert span.status == ("ERROR" if status >= fails_from else "UNSET")
+    assert span.status_message == ""
+
+
+def _check_common(span, kind, method):
+    assert span.kind == kind
+    assert span.name == method
+    assert span.schema_url == SCHEMA
+    assert re.fullmatch("[0-9a-f]{32}", span.trace_id) and re.fullmatch("[0-9a-f]{16}", span.span_id)
+    assert span.parent_span_id == "" and span.flags & 0x3ff in (0x001, 0x003, 0x101, 0x103), hex(span.flags)
+    assert 0 < span.end_ns - span.start_ns, "a span without a duration"
+    assert "secret" not in str(span.raw) and "http.request.header" not in str(span.raw), "more than may be recorded"
+
+
+def _check_window(span, start_ns, end_ns):
+    assert start_ns - SKEW_NS <= span.start_ns and span.end_ns <= end_ns + SLACK_NS, \
+        f"{span.name} lasted {span.start_ns} .. {span.end_ns}, its request {start_ns} .. {end_ns}"
+
+
+def check_server_span(span, exchange):
+    """exchange is what the client of the test wrote down: see Exchange in test_programs.py."""
+    path, _, query = exchange.target.partition("?")
+    _check_common(span, "SERVER", exchange.method)
+    _check_status(span, exchange.status, fails_from=500)
+    _compare(span, {
+        "http.request.method": exchange.method, "url.path": path, "url.query": redacted(query) or None, "url.scheme": "http",
+        "server.address": exchange.host, "server.port": exchange.port,
+        "client.address": "127.0.0.1", "network.peer.address": "127.0.0.1", "network.peer.port": exchange.client_port,
+        "user_agent.original": exchange.user_agent})
+    assert span["network.protocol.version"] in {exchange.version, exchange.answer_version}
+    _check_window(span, exchange.start_ns, exchange.end_ns)
+
+
+def check_client_span(span, visit, origin, run):
+    """visit is what the origin wrote down; run is the Finished of the client program."""
+    path, question, query = visit.target.partition("?")
+    _check_common(span, "CLIENT", visit.method)
+    _check_status(span, visit.status, fails_from=400)
+    _compare(span, {
+        "http.request.method": visit.method, "url.full": origin.url + path + question + redacted(query),
+        "server.address": "127.0.0.1", "server.port": origin.port,
+        "network.peer.address": "127.0.0.1", "network.peer.port": origin.port, "network.protocol.version": "1.1"})
+    _check_window(span, run.start_ns, run.end_ns)
+    assert span.start_ns <= visit.received_ns + SKEW_NS, "the span starts after the origin had its request"
+    assert span.end_ns >= visit.received_ns - SKEW_NS, "the span ends before the origin had its request"

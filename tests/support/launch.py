@@ -1,0 +1,231 @@
+"""launch.py - runs a program without and with the library, and reads what the library says about itself.
+
+Programs run in an environment made here, not in the caller's: nothing of OTEL_* or LD_PRELOAD leaks in or out. Each has a
+session of its own, so that what it leaves behind can be ended with it and with nothing else.
+"""
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.ports import is_listening, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("SPANLOAD_BUILD", ROOT / "build"))
+LIBRARY = Path(os.environ.get("SPANLOAD_LIBRARY", BUILD / "libspanload.so"))
+PREFIX = "spanload: "
+
+
+def bare_environment(home="/nonexistent"):
+    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+def environment(endpoint=None, service=None, home="/nonexistent", **settings):
+    """The environment of a program under the library; a setting given as None is left out."""
+    variables = bare_environment(home)
+    variables["LD_PRELOAD"] = str(LIBRARY)
+    variables["SPANLOAD_LOG"] = "info"
+    variables["OTEL_BSP_SCHEDULE_DELAY"] = "100"
+    if endpoint:
+        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+    if service:
+        variables["OTEL_SERVICE_NAME"] = service
+    for name, value in settings.items():
+        variables[name] = value
+    return {name: str(value) for name, value in variables.items() if value is not None}
+
+
+class Counters(dict):
+    """One line of SPANLOAD_LOG=info."""
+
+    @property
+    def dropped(self):
+        return sum(value for name, value in self.items() if name.startswith("dropped_"))
+
+    def reason(self, part):
+        """How many were dropped for reasons whose name contains `part`."""
+        return sum(value for name, value in self.items() if name.startswith("dropped_") and part in name)
+
+    def check(self):
+        accounted = self["exported"] + self["sampled_out"] + self.dropped + self["held"]
+        assert self["started"] == accounted, f"started is not exported + sampled_out + dropped + held: {dict(self)}"
+        return self
+
+
+def library_lines(text):
+    return [line[len(PREFIX):] for line in text.splitlines() if line.startswith(PREFIX)]
+
+
+def is_counters(line):
+    return re.search(r"(^| )started=\d+( |$)", line) is not None
+
+
+def counters_in(text):
+    """Every counter line in what processes wrote to stderr (one per process that ended in order), each one checked."""
+    found = []
+    for line in filter(is_counters, library_lines(text)):
+        pairs = (word.split("=", 1) for word in line.split() if "=" in word)
+        found.append(Counters({name: int(value) for name, value in pairs if value.isdigit()}).check())
+    return found
+
+
+def complaints_in(text):
+    """What the library wrote besides counters."""
+    return [line for line in library_lines(text) if not is_counters(line)]
+
+
+def total(lines):
+    """The sum of several processes' counters."""
+    result = Counters()
+    for line in lines:
+        for name, value in line.items():
+            result[name] = result.get(name, 0) + value
+    return result
+
+
+@dataclass
+class Finished:
+    status: int
+    stdout: bytes
+    stderr: bytes
+    start_ns: int
+    end_ns: int
+    pid: int
+
+    @property
+    def wall_s(self):
+        return (self.end_ns - self.start_ns) / 1e9
+
+    @property
+    def text(self):
+        return self.stderr.decode("utf-8", "replace")
+
+    @property
+    def counters(self):
+        """The one line that this process printed at its end."""
+        lines = counters_in(self.text)
+        assert len(lines) == 1, f"{len(lines)} counter lines in: {self.text!r}"
+        return lines[0]
+
+    @property
+    def complaints(self):
+        return complaints_in(self.text)
+
+    @property
+    def own_stderr(self):
+        """stderr without the library's lines: what the program itself wrote."""
+        return b"".join(line for line in self.stderr.splitlines(True) if not line.startswith(PREFIX.encode()))
+
+
+def run(argv, env, timeout=20, cwd=None, stdin=b"", **options):
+    """Runs a program to its end."""
+    start_ns = time.time_ns()
+    process = subprocess.Popen([str(word) for word in argv], env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True, **options)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout)
+    except subprocess.TimeoutExpired:
+        end_session(process.pid)
+        stdout, stderr = process.communicate()
+        raise AssertionError(f"{argv[0]} did not end within {timeout} s; stderr: {stderr.decode('utf-8', 'replace')}")
+    return Finished(process.returncode, stdout, stderr, start_ns, time.time_ns(), process.pid)
+
+
+def end_session(pid):
+    """Ends a process of ours and what it left in its session."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@dataclass
+class Running:
+    """A program of ours that runs until stop(); its output is read as it comes, so that it never blocks on a pipe."""
+    process: subprocess.Popen
+    start_ns: int
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    readers: list = field(default_factory=list)
+
+    @classmethod
+    def start(cls, argv, env, port=None, ready=None, cwd=None, timeout=15, **options):
+        """Waits until `port` is listened on, or `ready` was written to stdout."""
+        start_ns = time.time_ns()
+        process = subprocess.Popen([str(word) for word in argv], env=env, cwd=cwd, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **options)
+        running = cls(process, start_ns)
+        for pipe, into in ((process.stdout, running.stdout), (process.stderr, running.stderr)):
+            reader = threading.Thread(target=running._read, args=(pipe, into), daemon=True)
+            reader.start()
+            running.readers.append(reader)
+        try:
+            if port:
+                wait_until(lambda: is_listening(port) or running.ended, timeout, running._not_ready)
+            if ready:
+                wait_until(lambda: ready in running.stdout or running.ended, timeout, running._not_ready)
+            assert not (running.ended and (port or ready)), running._not_ready()
+        except AssertionError:
+            running.kill()
+            raise
+        return running
+
+    @staticmethod
+    def _read(pipe, into):
+        while True:
+            data = os.read(pipe.fileno(), 65536)
+            if not data:
+                return
+            into += data
+
+    def _not_ready(self):
+        return f"{self.process.args[0]} is not ready; it wrote {bytes(self.stdout)!r} {bytes(self.stderr)!r}"
+
+    @property
+    def ended(self):
+        return self.process.poll() is not None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def tell(self, line=b"\n"):
+        """One line on the program's stdin."""
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+
+    def stop(self, how=signal.SIGTERM, timeout=10):
+        """Ends the program by that signal (None: wait for it) and returns what it left."""
+        if how is not None and not self.ended:
+            os.kill(self.pid, how)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.process.args[0]} did not end within {timeout} s of {how}; stderr: {bytes(self.stderr)!r}")
+        end_ns = time.time_ns()
+        self.kill()
+        return Finished(self.process.returncode, bytes(self.stdout), bytes(self.stderr), self.start_ns, end_ns, self.pid)
+
+    def kill(self):
+        end_session(self.pid)
+        self.process.wait()
+        for reader in self.readers:
+            reader.join(2)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                pipe.close()
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.stdin.closed:
+            return
+        self.kill()
