@@ -25,7 +25,7 @@ MACHINE_FLAGS_x86_64 := -fcf-protection=full
 MACHINE_FLAGS_aarch64 := -mbranch-protection=standard -mno-outline-atomics
 MACHINE_LINK_x86_64 := -Wl,-z,ibt -Wl,-z,shstk
 LIBRARY := $(COMMON) $(MACHINE_FLAGS_$(MACHINE)) -fPIC -fvisibility=hidden -ftls-model=initial-exec -U_FORTIFY_SOURCE \
-	-fno-stack-protector -fasynchronous-unwind-tables -fno-strict-aliasing
+	-fno-stack-protector -fasynchronous-unwind-tables -fno-strict-aliasing -fno-builtin-bcmp
 LIBRARY_LINK := -shared -nostdlib -Wl,-soname,libspanload.so -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack \
 	-Wl,--hash-style=both -Wl,--build-id $(MACHINE_LINK_$(MACHINE))
 

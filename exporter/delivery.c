@@ -21,6 +21,7 @@ static char head_room[16 * 1024];
 static struct text head;
 static size_t head_len; /* up to the length */
 static uint64_t jitter_state;
+static uint64_t not_before_ns; /* the Collector asked to be left alone until then */
 
 /* Each is said once. */
 static bool said_unreachable, said_refused, said_rejected;
@@ -29,6 +30,7 @@ void delivery_prepare(void)
 {
     said_unreachable = said_refused = said_rejected = false;
     jitter_state = clock_ns() | 1;
+    not_before_ns = 0;
     endpoint_read(&endpoint);
     head = TEXT(head_room);
     request_head_write(&head, &endpoint);
@@ -181,26 +183,44 @@ static bool attempt(struct slice body, const struct patience *patience, struct a
     return rc == -EMSGSIZE || rc == -EPROTO || (rc == 0 && !may_be_retried(answer->status));
 }
 
+/* How long to wait before the next attempt: what the Collector asked for, else a pause that grows. */
+static uint64_t pause_after(const struct answer *answer, uint64_t *pause_ms)
+{
+    if (answer->has_retry_after) {
+        not_before_ns = clock_ns() + answer->retry_after_ms * 1000000;
+        return answer->retry_after_ms * 1000000;
+    }
+    uint64_t pause_ns = jittered_ns(*pause_ms);
+    *pause_ms = *pause_ms < PAUSE_MAX_MS / 2 ? *pause_ms * 2 : PAUSE_MAX_MS;
+    return pause_ns;
+}
+
+/* False when waiting came to an end that ends the delivery too. A process that is ending does not wait. */
+static bool wait_before(uint64_t pause_ns, uint64_t deadline_ns, enum delivery *result)
+{
+    *result = pause_between(pause_ns, deadline_ns);
+    return *result == DELIVERY_DONE || (*result == DELIVERY_INTERRUPTED && exporter_is_ending());
+}
+
 enum delivery deliver(struct slice body, uint64_t *rejected)
 {
     struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted};
-    uint64_t pause_ms = PAUSE_FIRST_MS;
+    uint64_t pause_ms = PAUSE_FIRST_MS, now_ns = clock_ns();
     enum delivery result;
-    struct answer answer = {0};
     *rejected = 0;
     if (endpoint.unusable)
         return DELIVERY_REFUSED;
     head.len = head_len;
     request_head_finish(&head, body.len);
-    while (!attempt(body, &patience, &answer, &result, rejected)) {
+    if (now_ns < not_before_ns && !wait_before(not_before_ns - now_ns, patience.deadline_ns, &result))
+        return result;
+    for (;;) {
+        struct answer answer = {0};
+        if (attempt(body, &patience, &answer, &result, rejected))
+            return result;
         if (exporter_is_ending())
             return DELIVERY_INTERRUPTED;
-        uint64_t pause_ns = answer.has_retry_after ? answer.retry_after_ms * 1000000 : jittered_ns(pause_ms);
-        result = pause_between(pause_ns, patience.deadline_ns);
-        if (result != DELIVERY_DONE && !(result == DELIVERY_INTERRUPTED && exporter_is_ending()))
+        if (!wait_before(pause_after(&answer, &pause_ms), patience.deadline_ns, &result))
             return result;
-        pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
-        answer = (struct answer){0};
     }
-    return result;
 }

@@ -19,6 +19,7 @@
 
 static uint32_t prepared_for; /* process generation whose resource and connection these are */
 static bool can_export;
+static bool is_apart; /* has a descriptor table of its own, or needs none */
 
 static bool flush_is_wanted(void)
 {
@@ -153,8 +154,8 @@ static void export_batch(void)
     static struct batch batch;
     if (config.exporter == EXPORTER_NONE)
         drop_all(COUNT_dropped_exporter_none);
-    else if (!can_export)
-        drop_all(COUNT_dropped_memory);
+    else if (!can_export || !is_apart)
+        drop_all(is_apart ? COUNT_dropped_memory : COUNT_dropped_no_thread);
     else if (!batch_fill(&batch))
         system(sched_yield); /* reserved and not committed yet: that thread is between two instructions */
     else if (!bring_out(&batch))
@@ -184,10 +185,9 @@ static void run(void)
 
 void exporter_main(void)
 {
-    bool is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin();
+    is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin(exporter.table);
     transport_forget();
     if (prepared_for != exporter.generation)
         prepare();
-    can_export = can_export && is_apart;
     run();
 }

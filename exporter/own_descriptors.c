@@ -65,16 +65,21 @@ static void close_by_number(void)
         system(close, fd);
 }
 
-bool own_descriptors_begin(void)
+static void close_copy(void)
 {
-    if (system(close_range, 0, UINT32_MAX, CLOSE_RANGE_UNSHARE_FLAG) == 0)
-        return true;
-    if (system(unshare, CLONE_FILES) != 0)
-        return false;
     long directory = system(openat, AT_FDCWD, "/proc/thread-self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory >= 0)
         close_by_listing(directory);
     else
         close_by_number();
+}
+
+bool own_descriptors_begin(enum exporter_table how)
+{
+    if (how == TABLE_BY_CLOSE_RANGE)
+        return system(close_range, 0, UINT32_MAX, CLOSE_RANGE_UNSHARE_FLAG) == 0;
+    if (how == TABLE_BY_UNSHARE && system(unshare, CLONE_FILES) != 0)
+        return false;
+    close_copy();
     return true;
 }

@@ -2,10 +2,10 @@
 #ifndef OWN_DESCRIPTORS_H
 #define OWN_DESCRIPTORS_H
 
-#include <stdbool.h>
+#include "exporter.h"
 
 /* From here on nothing of the application's is open in this thread, and what this thread opens is nowhere else.
  * False: the kernel refuses; then no descriptor may be opened. */
-bool own_descriptors_begin(void);
+bool own_descriptors_begin(enum exporter_table how);
 
 #endif

@@ -17,6 +17,13 @@ enum exporter_sleep {
     EXPORTER_PAUSES,          /* between two attempts: spans do not wake it, a flush and a stop do */
 };
 
+/* How our thread comes by a descriptor table of its own, from the best way to the last. */
+enum exporter_table {
+    TABLE_BY_CLOSE_RANGE, /* close_range(2) with CLOSE_RANGE_UNSHARE: nothing is ever copied (Linux 5.9) */
+    TABLE_BY_CLONE,       /* the thread was made with a copy, and closes it (older kernels, and filters that know no close_range) */
+    TABLE_BY_UNSHARE,     /* the thread copies its table and closes the copy (where a clone of that kind is refused) */
+};
+
 struct exporter {
     _Alignas(64) _Atomic uint32_t sleep; /* enum exporter_sleep */
     _Atomic uint32_t thread;         /* kernel thread id; the kernel sets 0 and wakes when it has ended */
@@ -25,6 +32,7 @@ struct exporter {
     _Atomic uint32_t flush_done;     /* number of the last flush that was carried out */
     _Atomic uint64_t flush_deadline_ns; /* CLOCK_MONOTONIC */
     uint32_t generation;             /* of the process for which the thread runs */
+    enum exporter_table table;
 };
 
 extern struct exporter exporter;

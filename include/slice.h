@@ -52,7 +52,7 @@ static inline bool slice_starts_with(struct slice s, struct slice prefix)
 /* What follows the first `n` bytes; the empty slice at the end when there are fewer. */
 static inline struct slice slice_after(struct slice s, size_t n)
 {
-    return n < s.len ? (struct slice){s.ptr + n, s.len - n} : (struct slice){s.ptr + s.len, 0};
+    return n < s.len ? (struct slice){s.ptr + n, s.len - n} : (struct slice){s.len ? s.ptr + s.len : s.ptr, 0};
 }
 
 /* Optional white space of RFC 9110 section 5.6.3 (SP and HTAB) taken off both ends. */

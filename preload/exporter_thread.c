@@ -4,8 +4,7 @@
  * keeps its fast paths (measured: malloc+free 11 instead of 26 ns). It gets a stack and a thread block of its own
  * and runs exporter_main, which uses raw system calls only. All signals are blocked in it.
  *
- * As its first act it takes a descriptor table of its own (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9; unshare
- * before that). So the application's table holds nothing of ours at any moment: there is no number for it to close,
+ * As its first act it takes a descriptor table of its own (enum exporter_table). So the application's table holds nothing of ours at any moment: there is no number for it to close,
  * to meet, to inherit or to be given instead of the one it expects, and we hold nothing open that it closed.
  */
 #include "exporter_thread.h"
@@ -112,24 +111,40 @@ static bool map_stack(void)
     return true;
 }
 
+#define THREAD_FLAGS \
+    (CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+static bool clone_with(enum exporter_table table)
+{
+    unsigned long flags = THREAD_FLAGS | (table == TABLE_BY_CLONE ? 0 : CLONE_FILES);
+    uintptr_t *block = (uintptr_t *)(stack + STACK_SIZE);
+    block[0] = (uintptr_t)block; /* the x86-64 thread block begins with its own address */
+    exporter.table = table;
+    return exporter_clone(flags, stack + STACK_SIZE, &exporter.thread, block, exporter_main) > 0;
+}
+
+/* An empty range beyond every descriptor: does nothing but tell whether the call is there and allowed. */
+static bool has_close_range(void)
+{
+    return system(close_range, UINT32_MAX, UINT32_MAX, 0) == 0;
+}
+
 static bool start(void)
 {
-    const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-                                CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     uint64_t all = ~UINT64_C(0), before;
     if (!map_stack())
         return false;
-    uintptr_t *block = (uintptr_t *)(stack + STACK_SIZE);
-    block[0] = (uintptr_t)block; /* the x86-64 thread block begins with its own address */
     exporter.stop = 0;
     exporter.sleep = EXPORTER_AWAKE;
     exporter.generation = process.generation;
     if (config.exporter == EXPORTER_CONSOLE)
         exporter_prepare_console();
     system(rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
-    long id = exporter_clone(flags, stack + STACK_SIZE, &exporter.thread, block, exporter_main);
+    bool started = config.exporter != EXPORTER_OTLP || has_close_range()
+                       ? clone_with(TABLE_BY_CLOSE_RANGE)
+                       : clone_with(TABLE_BY_CLONE) || clone_with(TABLE_BY_UNSHARE);
     system(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-    return id > 0;
+    return started;
 }
 
 static bool is_running(void)

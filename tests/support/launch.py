@@ -208,8 +208,19 @@ class Running:
             self.kill()
             raise AssertionError(f"{self.process.args[0]} did not end within {timeout} s of {how}; stderr: {bytes(self.stderr)!r}")
         end_ns = time.time_ns()
+        self._wait_for_children(3)
         self.kill()
         return Finished(self.process.returncode, bytes(self.stdout), bytes(self.stderr), self.start_ns, end_ns, self.pid)
+
+    def _wait_for_children(self, timeout):
+        """Servers that fork for a connection leave their last children at work."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(self.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
 
     def kill(self):
         end_session(self.pid)
