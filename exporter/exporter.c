@@ -17,6 +17,8 @@
 #include "own_descriptors.h"
 #include "transport.h"
 
+#include <stdatomic.h>
+
 static uint32_t prepared_for; /* process generation whose resource and connection these are */
 static bool can_export;
 static bool is_apart; /* has a descriptor table of its own, or needs none */
@@ -24,12 +26,12 @@ static bool is_apart; /* has a descriptor table of its own, or needs none */
 static bool flush_is_wanted(void)
 {
     /* Acquire: pairs with the release in exporter_thread.c; the deadline is valid. */
-    return __atomic_load_n(&exporter.flush_wanted, __ATOMIC_ACQUIRE) != __atomic_load_n(&exporter.flush_done, __ATOMIC_RELAXED);
+    return atomic_load_explicit(&exporter.flush_wanted, memory_order_acquire) != atomic_load_explicit(&exporter.flush_done, memory_order_relaxed);
 }
 
 static bool stop_is_wanted(void)
 {
-    return __atomic_load_n(&exporter.stop, __ATOMIC_ACQUIRE);
+    return atomic_load_explicit(&exporter.stop, memory_order_acquire);
 }
 
 bool exporter_is_ending(void)
@@ -40,19 +42,19 @@ bool exporter_is_ending(void)
 bool exporter_is_interrupted(void)
 {
     return stop_is_wanted() ||
-           (flush_is_wanted() && clock_ns() >= __atomic_load_n(&exporter.flush_deadline_ns, __ATOMIC_RELAXED));
+           (flush_is_wanted() && clock_ns() >= atomic_load_explicit(&exporter.flush_deadline_ns, memory_order_relaxed));
 }
 
 /* Sleeps as `how` until woken or until then (UINT64_MAX: for ever), unless `there_is_work` says so at the last moment. */
 static void sleep_until(enum exporter_sleep how, uint64_t until_ns, bool there_is_work(void))
 {
-    __atomic_store_n(&exporter.sleep, how, __ATOMIC_SEQ_CST);
+    atomic_store_explicit(&exporter.sleep, how, memory_order_seq_cst);
     /* Pairs with the fence in exporter_thread_notify: either we see the span, or its thread sees that we sleep. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    atomic_thread_fence(memory_order_seq_cst);
     uint64_t now_ns = until_ns == UINT64_MAX ? 0 : clock_ns();
     if (!stop_is_wanted() && !there_is_work() && now_ns < until_ns)
         futex_wait(&exporter.sleep, how, until_ns == UINT64_MAX ? -1 : (int64_t)(until_ns - now_ns));
-    __atomic_store_n(&exporter.sleep, EXPORTER_AWAKE, __ATOMIC_SEQ_CST);
+    atomic_store_explicit(&exporter.sleep, EXPORTER_AWAKE, memory_order_seq_cst);
 }
 
 static bool has_any(void)
@@ -144,7 +146,7 @@ static void answer_flush(void)
 {
     if (!flush_is_wanted())
         return;
-    __atomic_store_n(&exporter.flush_done, __atomic_load_n(&exporter.flush_wanted, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+    atomic_store_explicit(&exporter.flush_done, atomic_load_explicit(&exporter.flush_wanted, memory_order_acquire), memory_order_release);
     futex_wake_all(&exporter.flush_done);
 }
 
@@ -183,8 +185,19 @@ static void run(void)
     }
 }
 
+/* A thread is made with the scheduling of the one that made it. Real-time priority is not ours to use. */
+static void leave_real_time(void)
+{
+    enum { OTHER, FIFO, ROUND_ROBIN }; /* sched(7) */
+    const int priority = 0;
+    long policy = system(sched_getscheduler, 0);
+    if (policy == FIFO || policy == ROUND_ROBIN)
+        system(sched_setscheduler, 0, OTHER, &priority);
+}
+
 void exporter_main(void)
 {
+    leave_real_time();
     is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin(exporter.table);
     transport_forget();
     if (prepared_for != exporter.generation)

@@ -11,9 +11,6 @@
 
 #include "text.h"
 
-/* argv[0], set by preload/ at start, NUL-ended; empty: left out. */
-extern char process_command[256];
-
 /* Appends `"resource":{"attributes":[...]}`. `instance_id` is the service.instance.id to use unless the environment
  * names one. Bad configuration gives a notice (notice.h). When it does not fit even without OTEL_RESOURCE_ATTRIBUTES
  * the text is as before, and overflowed. */

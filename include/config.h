@@ -59,6 +59,9 @@ struct config {
 
 extern struct config config;
 
+/* The program as it was called (argv[0]), before it could rewrite its arguments; NUL-ended, empty when not known. */
+extern char process_command[256];
+
 /* Reads the environment (envp: NULL-ended, NAME=value). Problems become notices (notice.h) and the default holds.
  * Threads: once, before there is a second user of `config`. */
 void config_read(char *const *envp);

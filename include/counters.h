@@ -6,6 +6,7 @@
 #ifndef COUNTERS_H
 #define COUNTERS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum counter {
@@ -28,14 +29,14 @@ extern struct counter_stripe counter_stripes[COUNTER_STRIPES];
 
 static inline void counter_add(unsigned stripe, enum counter counter, uint64_t n)
 {
-    __atomic_fetch_add(&counter_stripes[stripe % COUNTER_STRIPES].count[counter], n, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&counter_stripes[stripe % COUNTER_STRIPES].count[counter], n, memory_order_relaxed);
 }
 
 static inline uint64_t counter_total(enum counter counter)
 {
     uint64_t total = 0;
     for (unsigned i = 0; i < COUNTER_STRIPES; i++)
-        total += __atomic_load_n(&counter_stripes[i].count[counter], __ATOMIC_RELAXED);
+        total += atomic_load_explicit(&counter_stripes[i].count[counter], memory_order_relaxed);
     return total;
 }
 

@@ -32,9 +32,9 @@
 typedef uint64_t queue_position;
 
 struct queue {
-    uint64_t units;    /* capacity, a power of two; 0: not open */
-    uint64_t spans;    /* capacity */
-    char *memory;      /* units * QUEUE_UNIT bytes */
+    _Atomic uint64_t units; /* capacity, a power of two; 0: not open */
+    uint64_t spans;         /* capacity */
+    char *memory;           /* units * QUEUE_UNIT bytes */
     _Atomic uint64_t *sequence; /* one for each unit */
     _Alignas(64) _Atomic queue_position tail;      /* producers: reserved up to here */
     _Atomic queue_position head_seen;              /* producers: a head that was true once, kept beside tail */

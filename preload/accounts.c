@@ -54,7 +54,7 @@ static bool has_something_to_say(void)
 
 void accounts_print(void)
 {
-    char room[900];
+    static char room[2048]; /* printed_for lets one thread at a time in here */
     struct text line = TEXT(room);
     if (config.log != LOG_INFO || printed_for == counter_total(COUNT_started) + 1 || !has_something_to_say())
         return;

@@ -89,23 +89,25 @@ void hook_closefrom(int first)
             system(close, fd);
 }
 
+/* The descriptor of a stream, -1 when it has none (fmemopen), with errno as it was. */
+static int descriptor_of(FILE *stream)
+{
+    int before = *__errno_location();
+    int fd = stream && process.enabled ? next.fileno(stream) : -1;
+    *__errno_location() = before;
+    return fd;
+}
+
 int hook_fclose(FILE *stream)
 {
     int (*libc)(FILE *) = NEXT(fclose);
-    if (stream && process.enabled)
-        descriptor_closes(next.fileno(stream));
+    descriptor_closes(descriptor_of(stream));
     return libc(stream);
-}
-
-static void will_reopen(FILE *stream)
-{
-    if (stream && process.enabled)
-        descriptor_closes(next.fileno(stream));
 }
 
 static FILE *reopened(FILE *stream)
 {
-    if (stream && process.enabled && next.fileno(stream) == 2)
+    if (descriptor_of(stream) == 2)
         output_stderr_is();
     return stream;
 }
@@ -113,13 +115,13 @@ static FILE *reopened(FILE *stream)
 FILE *hook_freopen(const char *path, const char *mode, FILE *stream)
 {
     FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen);
-    will_reopen(stream);
+    descriptor_closes(descriptor_of(stream));
     return reopened(libc(path, mode, stream));
 }
 
 FILE *hook_freopen64(const char *path, const char *mode, FILE *stream)
 {
     FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen64);
-    will_reopen(stream);
+    descriptor_closes(descriptor_of(stream));
     return reopened(libc(path, mode, stream));
 }

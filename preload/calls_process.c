@@ -11,6 +11,7 @@
 
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 
 extern char **environ;
@@ -25,7 +26,7 @@ static pid_t forked(pid_t pid)
     if (pid == 0 && !process.alive)
         process_reborn();
     else if (pid > 0)
-        __atomic_fetch_add(&process.forks, 1, __ATOMIC_RELAXED);
+        atomic_fetch_add_explicit(&process.forks, 1, memory_order_relaxed);
     return pid;
 }
 

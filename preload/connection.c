@@ -49,6 +49,8 @@ _Static_assert(sizeof(struct unix_path) <= 128, "a unix path is one block");
 static const struct protocol *const protocols[] = {
 #define PROTOCOL(name) &name##_protocol,
 #include "protocols.def"
+
+#include <stdatomic.h>
 #undef PROTOCOL
 };
 
@@ -74,13 +76,13 @@ static void count(enum counter counter)
 
 static void stop_watching(struct connection *connection, enum counter why)
 {
-    if (__atomic_exchange_n(&connection->state, CONNECTION_LEFT, __ATOMIC_RELAXED) != CONNECTION_LEFT)
+    if (atomic_exchange_explicit(&connection->state, CONNECTION_LEFT, memory_order_relaxed) != CONNECTION_LEFT)
         count(why);
 }
 
 static enum role role_of(const struct connection *connection)
 {
-    return (enum role)__atomic_load_n(&connection->role, __ATOMIC_RELAXED);
+    return (enum role)atomic_load_explicit(&connection->role, memory_order_relaxed);
 }
 
 struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path)
@@ -105,7 +107,7 @@ struct connection *connection_create(enum role role, const struct address *peer,
         }
     }
     /* Release: pairs with the acquire in connection_enter. */
-    __atomic_store_n(&connection->users, DESCRIPTOR_ONE, __ATOMIC_RELEASE);
+    atomic_store_explicit(&connection->users, DESCRIPTOR_ONE, memory_order_release);
     count(COUNT_connections);
     return connection;
 }
@@ -122,19 +124,19 @@ static void drop_gathered(struct connection *connection, enum party sender)
 /* The direction of requests hands one over. */
 static void push_exchange(struct connection *connection, struct exchange *exchange)
 {
-    struct exchange *before = __atomic_load_n(&connection->asked, __ATOMIC_RELAXED);
+    struct exchange *before = atomic_load_explicit(&connection->asked, memory_order_relaxed);
     do
         exchange->next = before;
     /* Release: pairs with the acquire in oldest_exchange. */
-    while (!__atomic_compare_exchange_n(&connection->asked, &before, exchange, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    while (!atomic_compare_exchange_weak_explicit(&connection->asked, &before, exchange, memory_order_release, memory_order_relaxed));
 }
 
 /* The direction of responses takes all that were asked and turns them around, once it has answered those before. */
 static struct exchange *oldest_exchange(struct connection *connection)
 {
-    if (connection->answering || !__atomic_load_n(&connection->asked, __ATOMIC_RELAXED))
+    if (connection->answering || !atomic_load_explicit(&connection->asked, memory_order_relaxed))
         return connection->answering;
-    struct exchange *newest = __atomic_exchange_n(&connection->asked, NULL, __ATOMIC_ACQUIRE);
+    struct exchange *newest = atomic_exchange_explicit(&connection->asked, NULL, memory_order_acquire);
     while (newest) {
         struct exchange *next = newest->next;
         newest->next = connection->answering;
@@ -196,7 +198,7 @@ static void finish_on_close(struct connection *connection, enum span_error error
     for (struct exchange *exchange; (exchange = pop_exchange(connection)) != NULL;) {
         bool is_complete = ends_with_connection(connection, exchange) ||
                            (exchange->answered && role_of(connection) == ROLE_CLIENT);
-        if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) == CONNECTION_LEFT)
+        if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT)
             tracer_drop(exchange, COUNT_dropped_framing);
         else if (is_complete)
             tracer_finish(exchange, exchange->last_ns, SPAN_ERROR_NONE, 0);
@@ -220,7 +222,7 @@ static void connection_end(struct connection *connection)
 
 void connection_process_exit(struct connection *connection)
 {
-    uint32_t users = __atomic_load_n(&connection->users, __ATOMIC_ACQUIRE);
+    uint32_t users = atomic_load_explicit(&connection->users, memory_order_acquire);
     if (!(users & (DESCRIPTOR_ONE - 1)))
         finish_on_close(connection, SPAN_ERROR_PROCESS_EXIT);
 }
@@ -229,13 +231,13 @@ void connection_process_exit(struct connection *connection)
 
 void connection_share(struct connection *connection)
 {
-    __atomic_fetch_add(&connection->users, DESCRIPTOR_ONE, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&connection->users, DESCRIPTOR_ONE, memory_order_relaxed);
 }
 
 /* Acquire and release: the last user sees what the others did. */
 static void drop_use(struct connection *connection, uint32_t use)
 {
-    if (__atomic_sub_fetch(&connection->users, use, __ATOMIC_ACQ_REL) == 0)
+    if (atomic_fetch_sub_explicit(&connection->users, use, memory_order_acq_rel) - use == 0)
         connection_end(connection);
 }
 
@@ -247,18 +249,18 @@ void connection_release(struct connection *connection)
 bool connection_enter(struct connection *connection, enum direction direction)
 {
     uint32_t one = direction_one(direction), mask = one * 0xff;
-    if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) == CONNECTION_LEFT)
+    if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT)
         return false;
-    uint32_t users = __atomic_load_n(&connection->users, __ATOMIC_RELAXED);
+    uint32_t users = atomic_load_explicit(&connection->users, memory_order_relaxed);
     do {
         if (users < DESCRIPTOR_ONE || (users & mask) == mask) /* closed meanwhile; or absurdly busy */
             return false;
-    } while (!__atomic_compare_exchange_n(&connection->users, &users, users + one, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    } while (!atomic_compare_exchange_weak_explicit(&connection->users, &users, users + one, memory_order_acquire, memory_order_relaxed));
     if (users & mask)
         stop_watching(connection, COUNT_given_up_contended);
-    else if (__atomic_load_n(&connection->reentered, __ATOMIC_RELAXED))
+    else if (atomic_load_explicit(&connection->reentered, memory_order_relaxed))
         stop_watching(connection, COUNT_given_up_reentered);
-    else if (__atomic_load_n(&connection->state, __ATOMIC_RELAXED) != CONNECTION_LEFT)
+    else if (atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT)
         return true;
     drop_use(connection, one);
     return false;
@@ -337,7 +339,7 @@ static bool recognise(struct event *event, struct slice in, ssize_t *answer)
         int verdict = protocols[i]->recognise(in);
         if (verdict > 0) {
             connection->protocol = protocols[i];
-            __atomic_store_n(&connection->state, CONNECTION_WATCHED, __ATOMIC_RELAXED);
+            atomic_store_explicit(&connection->state, CONNECTION_WATCHED, memory_order_relaxed);
             return true;
         }
         if (verdict == PARSE_MORE)
@@ -420,7 +422,7 @@ static size_t gather_more(struct event *event, struct slice in)
 static enum party sender_of(struct connection *connection, enum direction direction)
 {
     if (role_of(connection) == ROLE_UNKNOWN)
-        __atomic_store_n(&connection->role, direction == DIRECTION_SENT ? ROLE_CLIENT : ROLE_SERVER, __ATOMIC_RELAXED);
+        atomic_store_explicit(&connection->role, direction == DIRECTION_SENT ? ROLE_CLIENT : ROLE_SERVER, memory_order_relaxed);
     return (role_of(connection) == ROLE_CLIENT) == (direction == DIRECTION_SENT) ? PARTY_CLIENT : PARTY_SERVER;
 }
 
@@ -482,12 +484,12 @@ void connection_finished_sending(struct connection *connection)
 bool connection_may_ask(const struct connection *connection)
 {
     return role_of(connection) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
-           __atomic_load_n(&connection->state, __ATOMIC_RELAXED) != CONNECTION_LEFT;
+           atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT;
 }
 
 void connection_hand_over(struct connection *connection)
 {
-    __atomic_store_n(&connection->handed_over, true, __ATOMIC_RELAXED);
+    atomic_store_explicit(&connection->handed_over, true, memory_order_relaxed);
 }
 
 void connection_leave_to_stdio(struct connection *connection)

@@ -19,6 +19,7 @@
 
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #define STACK_SIZE (64 * 1024)
@@ -31,6 +32,7 @@ struct queue span_queue;
 static _Atomic uint32_t starting;  /* 1: a thread of the application's is starting ours */
 static _Atomic uint32_t paused;    /* > 0: not to be started */
 static _Atomic bool forbidden;
+static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
 static char *stack; /* lowest address, behind the guard page */
 
 /* Runs `body` on a new thread with this stack and thread pointer. Returns its id, or -errno. */
@@ -149,7 +151,19 @@ static bool start(void)
 
 static bool is_running(void)
 {
-    return __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE) != 0;
+    return atomic_load_explicit(&exporter.thread, memory_order_acquire) != 0;
+}
+
+/* A refusal (RLIMIT_NPROC, a cgroup's pids.max) may pass; asking at each span would cost the program a call each. */
+#define REFUSED_PAUSE_NS 1000000000
+
+static bool start_again(void)
+{
+    if (refused_ns && clock_ns() - refused_ns < REFUSED_PAUSE_NS)
+        return false;
+    bool started = start();
+    refused_ns = started ? 0 : clock_ns();
+    return started;
 }
 
 /* Starts the thread unless there is one, may be none, or somebody else is at it. */
@@ -157,12 +171,12 @@ static bool ensure_started(void)
 {
     if (is_running())
         return true;
-    if (__atomic_load_n(&forbidden, __ATOMIC_RELAXED))
+    if (atomic_load_explicit(&forbidden, memory_order_relaxed))
         return false;
-    if (__atomic_load_n(&paused, __ATOMIC_ACQUIRE) || __atomic_exchange_n(&starting, 1, __ATOMIC_ACQUIRE))
+    if (atomic_load_explicit(&paused, memory_order_acquire) || atomic_exchange_explicit(&starting, 1, memory_order_acquire))
         return true; /* whoever is at it, or resumes it, will; the span can wait in the queue */
-    bool started = is_running() || start();
-    __atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
+    bool started = is_running() || start_again();
+    atomic_store_explicit(&starting, 0, memory_order_release);
     notice_print();
     return started;
 }
@@ -170,26 +184,26 @@ static bool ensure_started(void)
 bool exporter_thread_prepare(void)
 {
     static _Atomic uint32_t opening;
-    if (__builtin_expect(__atomic_load_n(&span_queue.units, __ATOMIC_ACQUIRE) != 0, 1))
+    if (__builtin_expect(atomic_load_explicit(&span_queue.units, memory_order_acquire) != 0, 1))
         return is_running() || ensure_started();
-    if (__atomic_exchange_n(&opening, 1, __ATOMIC_ACQUIRE))
+    if (atomic_exchange_explicit(&opening, 1, memory_order_acquire))
         return true; /* another thread is opening it this moment; queue_push says whether it was in time */
-    bool opened = __atomic_load_n(&span_queue.units, __ATOMIC_RELAXED) || queue_open(&span_queue, config.max_queue_size) == 0;
-    __atomic_store_n(&opening, 0, __ATOMIC_RELEASE);
+    bool opened = atomic_load_explicit(&span_queue.units, memory_order_relaxed) || queue_open(&span_queue, config.max_queue_size) == 0;
+    atomic_store_explicit(&opening, 0, memory_order_release);
     return opened && ensure_started();
 }
 
 static void wake(void)
 {
-    if (__atomic_exchange_n(&exporter.sleep, EXPORTER_AWAKE, __ATOMIC_SEQ_CST) != EXPORTER_AWAKE)
+    if (atomic_exchange_explicit(&exporter.sleep, EXPORTER_AWAKE, memory_order_seq_cst) != EXPORTER_AWAKE)
         futex_wake_all(&exporter.sleep);
 }
 
 void exporter_thread_notify(void)
 {
     /* Pairs with the fence in exporter.c, sleep_until: either it sees our span, or we see that it sleeps. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    uint32_t sleep = __atomic_load_n(&exporter.sleep, __ATOMIC_RELAXED);
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t sleep = atomic_load_explicit(&exporter.sleep, memory_order_relaxed);
     if (sleep == EXPORTER_WAITS_FOR_SPAN ||
         (sleep == EXPORTER_WAITS_FOR_BATCH && queue_length(&span_queue) >= config.max_export_batch_size))
         wake();
@@ -199,7 +213,7 @@ void exporter_thread_notify(void)
 /* Waits until the word has changed from `value`, or the deadline. */
 static void wait_for_change(_Atomic uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value) {
+    while (atomic_load_explicit(word, memory_order_acquire) == value) {
         uint64_t now_ns = clock_ns();
         if (now_ns >= deadline_ns)
             return;
@@ -211,9 +225,9 @@ static void wait_for_change(_Atomic uint32_t *word, uint32_t value, uint64_t dea
  * the process until its id is unknown, and until then the process has two threads for unshare(2). */
 static void join(uint64_t deadline_ns)
 {
-    uint32_t id = __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE), now_id;
+    uint32_t id = atomic_load_explicit(&exporter.thread, memory_order_acquire), now_id;
     long process_id = system(getpid);
-    while ((now_id = __atomic_load_n(&exporter.thread, __ATOMIC_ACQUIRE)) != 0) {
+    while ((now_id = atomic_load_explicit(&exporter.thread, memory_order_acquire)) != 0) {
         uint64_t now_ns = clock_ns();
         if (now_ns >= deadline_ns)
             return;
@@ -227,13 +241,13 @@ static void join(uint64_t deadline_ns)
 
 void exporter_thread_flush(void)
 {
-    if (!queue_length(&span_queue) || __atomic_load_n(&forbidden, __ATOMIC_RELAXED))
+    if (!queue_length(&span_queue) || atomic_load_explicit(&forbidden, memory_order_relaxed))
         return;
     uint64_t deadline_ns = clock_ns() + (uint64_t)config.exit_timeout_ms * 1000000;
-    uint32_t done = __atomic_load_n(&exporter.flush_done, __ATOMIC_ACQUIRE);
-    __atomic_store_n(&exporter.flush_deadline_ns, deadline_ns, __ATOMIC_RELAXED);
+    uint32_t done = atomic_load_explicit(&exporter.flush_done, memory_order_acquire);
+    atomic_store_explicit(&exporter.flush_deadline_ns, deadline_ns, memory_order_relaxed);
     /* Release: pairs with the acquire in exporter.c, flush_is_wanted; the deadline is set. */
-    __atomic_store_n(&exporter.flush_wanted, done + 1, __ATOMIC_RELEASE);
+    atomic_store_explicit(&exporter.flush_wanted, done + 1, memory_order_release);
     if (!ensure_started())
         return;
     wake();
@@ -249,13 +263,13 @@ void exporter_thread_pause(void)
     if (!process.enabled || thread.vfork_depth)
         return;
     process_check();
-    __atomic_fetch_add(&paused, 1, __ATOMIC_ACQ_REL);
+    atomic_fetch_add_explicit(&paused, 1, memory_order_acq_rel);
     uint64_t deadline_ns = 0;
-    while (__atomic_load_n(&starting, __ATOMIC_ACQUIRE) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
+    while (atomic_load_explicit(&starting, memory_order_acquire) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
         system(sched_yield);
     if (!is_running())
         return;
-    __atomic_store_n(&exporter.stop, 1, __ATOMIC_SEQ_CST);
+    atomic_store_explicit(&exporter.stop, 1, memory_order_seq_cst);
     wake();
     join(clock_ns() + STOP_LIMIT_NS);
 }
@@ -264,13 +278,13 @@ void exporter_thread_resume(void)
 {
     if (!process.enabled || thread.vfork_depth)
         return;
-    if (__atomic_sub_fetch(&paused, 1, __ATOMIC_ACQ_REL) == 0 && queue_length(&span_queue))
+    if (atomic_fetch_sub_explicit(&paused, 1, memory_order_acq_rel) - 1 == 0 && queue_length(&span_queue))
         ensure_started();
 }
 
 void exporter_thread_forbid(void)
 {
-    __atomic_store_n(&forbidden, true, __ATOMIC_RELAXED);
+    atomic_store_explicit(&forbidden, true, memory_order_relaxed);
 }
 
 void exporter_thread_forget(void)
@@ -279,5 +293,6 @@ void exporter_thread_forget(void)
     exporter.sleep = EXPORTER_AWAKE;
     exporter.stop = exporter.flush_wanted = exporter.flush_done = 0;
     starting = paused = 0;
+    refused_ns = 0;
     queue_clear(&span_queue);
 }

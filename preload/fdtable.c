@@ -3,6 +3,7 @@
 
 #include "system.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 _Atomic uintptr_t *_Atomic fdtable_pages[FDTABLE_PAGES];
@@ -15,7 +16,7 @@ static _Atomic uintptr_t *page_map(unsigned page)
         return NULL;
     _Atomic uintptr_t *mine = (_Atomic uintptr_t *)memory, *theirs = NULL;
     /* Release: pairs with the acquire in fdtable_entry. */
-    if (__atomic_compare_exchange_n(&fdtable_pages[page], &theirs, mine, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+    if (atomic_compare_exchange_strong_explicit(&fdtable_pages[page], &theirs, mine, memory_order_release, memory_order_acquire))
         return mine;
     system(munmap, memory, size);
     return theirs;
@@ -27,12 +28,12 @@ uintptr_t fdtable_set(int fd, uintptr_t entry, bool *stored)
     *stored = false;
     if (page >= FDTABLE_PAGES)
         return 0;
-    _Atomic uintptr_t *entries = __atomic_load_n(&fdtable_pages[page], __ATOMIC_ACQUIRE);
+    _Atomic uintptr_t *entries = atomic_load_explicit(&fdtable_pages[page], memory_order_acquire);
     if (!entries && !(entries = page_map(page)))
         return 0;
     *stored = true;
     /* Release: pairs with the acquire in fdtable_entry. Acquire: whoever takes a connection out may end it. */
-    return __atomic_exchange_n(&entries[(unsigned)fd % FDTABLE_PAGE], entry, __ATOMIC_ACQ_REL);
+    return atomic_exchange_explicit(&entries[(unsigned)fd % FDTABLE_PAGE], entry, memory_order_acq_rel);
 }
 
 int fdtable_next(unsigned first, unsigned last)

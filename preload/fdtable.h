@@ -8,6 +8,7 @@
 #ifndef FDTABLE_H
 #define FDTABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,8 +29,8 @@ static inline uintptr_t fdtable_entry(int fd)
     if (page >= FDTABLE_PAGES)
         return 0;
     /* Acquire: pairs with the release in fdtable_set, which publishes the page and the connection. */
-    _Atomic uintptr_t *entries = __atomic_load_n(&fdtable_pages[page], __ATOMIC_ACQUIRE);
-    return entries ? __atomic_load_n(&entries[(unsigned)fd % FDTABLE_PAGE], __ATOMIC_ACQUIRE) : 0;
+    _Atomic uintptr_t *entries = atomic_load_explicit(&fdtable_pages[page], memory_order_acquire);
+    return entries ? atomic_load_explicit(&entries[(unsigned)fd % FDTABLE_PAGE], memory_order_acquire) : 0;
 }
 
 /* The connection on this descriptor, or NULL. */

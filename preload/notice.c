@@ -5,13 +5,15 @@
 #include "output.h"
 #include "text.h"
 
+#include <stdatomic.h>
+
 static char room[4096];
 static _Atomic uint32_t written; /* bytes in `room` */
 static _Atomic uint32_t printed; /* of them already on stderr */
 
 void notice_add(const char *subject, struct slice value, const char *problem)
 {
-    size_t begin = __atomic_load_n(&written, __ATOMIC_RELAXED);
+    size_t begin = atomic_load_explicit(&written, memory_order_relaxed);
     struct text text = {.ptr = room + begin, .capacity = sizeof room - begin};
     text_literal(&text, "spanload: ");
     text_string(&text, subject);
@@ -25,15 +27,15 @@ void notice_add(const char *subject, struct slice value, const char *problem)
     text_char(&text, '\n');
     /* Release: pairs with the acquire in notice_print. */
     if (!text.overflowed)
-        __atomic_store_n(&written, (uint32_t)(begin + text.len), __ATOMIC_RELEASE);
+        atomic_store_explicit(&written, (uint32_t)(begin + text.len), memory_order_release);
 }
 
 void notice_print(void)
 {
-    uint32_t end = __atomic_load_n(&written, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(end == __atomic_load_n(&printed, __ATOMIC_RELAXED), 1))
+    uint32_t end = atomic_load_explicit(&written, memory_order_acquire);
+    if (__builtin_expect(end == atomic_load_explicit(&printed, memory_order_relaxed), 1))
         return;
-    uint32_t begin = __atomic_exchange_n(&printed, end, __ATOMIC_RELAXED);
+    uint32_t begin = atomic_exchange_explicit(&printed, end, memory_order_relaxed);
     if (begin < end && config.log != LOG_NONE)
         output_stderr((struct slice){room + begin, end - begin});
 }

@@ -3,6 +3,7 @@
 
 #include "system.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <stddef.h>
@@ -10,7 +11,7 @@
 
 static struct pool_block *block_at(struct pool *pool, uint32_t index)
 {
-    uintptr_t chunk = __atomic_load_n(&pool->chunks[index / pool->blocks_per_chunk], __ATOMIC_ACQUIRE);
+    uintptr_t chunk = atomic_load_explicit(&pool->chunks[index / pool->blocks_per_chunk], memory_order_acquire);
     return (struct pool_block *)(chunk + (size_t)(index % pool->blocks_per_chunk) * pool->block_size);
 }
 
@@ -23,7 +24,7 @@ static bool chunk_map(struct pool *pool, uint32_t number)
         return false;
     uintptr_t none = 0;
     /* Release: pairs with the acquire in block_at. */
-    if (!__atomic_compare_exchange_n(&pool->chunks[number], &none, (uintptr_t)memory, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    if (!atomic_compare_exchange_strong_explicit(&pool->chunks[number], &none, (uintptr_t)memory, memory_order_release, memory_order_relaxed))
         system(munmap, memory, size);
     return true;
 }
@@ -31,14 +32,14 @@ static bool chunk_map(struct pool *pool, uint32_t number)
 static struct pool_block *take_fresh(struct pool *pool)
 {
     uint32_t limit = pool->max_chunks * pool->blocks_per_chunk;
-    uint32_t index = __atomic_load_n(&pool->fresh, __ATOMIC_RELAXED);
+    uint32_t index = atomic_load_explicit(&pool->fresh, memory_order_relaxed);
     do {
         if (index >= limit)
             return NULL;
         uint32_t number = index / pool->blocks_per_chunk;
-        if (!__atomic_load_n(&pool->chunks[number], __ATOMIC_ACQUIRE) && !chunk_map(pool, number))
+        if (!atomic_load_explicit(&pool->chunks[number], memory_order_acquire) && !chunk_map(pool, number))
             return NULL;
-    } while (!__atomic_compare_exchange_n(&pool->fresh, &index, index + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->fresh, &index, index + 1, memory_order_relaxed, memory_order_relaxed));
     struct pool_block *block = block_at(pool, index);
     block->index = index;
     return block;
@@ -46,12 +47,12 @@ static struct pool_block *take_fresh(struct pool *pool)
 
 void *pool_take(struct pool *pool)
 {
-    uint64_t top = __atomic_load_n(&pool->free_top, __ATOMIC_ACQUIRE);
+    uint64_t top = atomic_load_explicit(&pool->free_top, memory_order_acquire);
     while ((uint32_t)top) {
         struct pool_block *block = block_at(pool, (uint32_t)top - 1);
-        uint64_t below = ((top >> 32) + 1) << 32 | __atomic_load_n(&block->next_free, __ATOMIC_RELAXED);
+        uint64_t below = ((top >> 32) + 1) << 32 | atomic_load_explicit(&block->next_free, memory_order_relaxed);
         /* Acquire: pairs with the release in pool_give. */
-        if (__atomic_compare_exchange_n(&pool->free_top, &top, below, true, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+        if (atomic_compare_exchange_weak_explicit(&pool->free_top, &top, below, memory_order_acquire, memory_order_acquire))
             return block;
     }
     return take_fresh(pool);
@@ -60,10 +61,10 @@ void *pool_take(struct pool *pool)
 void pool_give(struct pool *pool, void *memory)
 {
     struct pool_block *block = memory;
-    uint64_t top = __atomic_load_n(&pool->free_top, __ATOMIC_RELAXED), above;
+    uint64_t top = atomic_load_explicit(&pool->free_top, memory_order_relaxed), above;
     do {
-        __atomic_store_n(&block->next_free, (uint32_t)top, __ATOMIC_RELAXED);
+        atomic_store_explicit(&block->next_free, (uint32_t)top, memory_order_relaxed);
         above = ((top >> 32) + 1) << 32 | (block->index + 1);
         /* Release: pairs with the acquire in pool_take. */
-    } while (!__atomic_compare_exchange_n(&pool->free_top, &top, above, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->free_top, &top, above, memory_order_release, memory_order_relaxed));
 }

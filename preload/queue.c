@@ -6,6 +6,7 @@
 
 #include "system.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #define SPANS_BITS 24
@@ -55,7 +56,7 @@ int queue_open(struct queue *queue, uint32_t spans)
     queue->sequence = (_Atomic uint64_t *)(memory + (long)bytes);
     queue->spans = spans < SPANS_MASK / 2 ? spans : SPANS_MASK / 2;
     /* Release: pairs with the acquire in queue_push; whoever sees units sees the rest. */
-    __atomic_store_n(&queue->units, units, __ATOMIC_RELEASE);
+    atomic_store_explicit(&queue->units, units, memory_order_release);
     return 0;
 }
 
@@ -71,48 +72,47 @@ void queue_clear(struct queue *queue)
 /* Room for `units` behind `tail`? Looks at the consumer's own line only when what was last seen of it is too old. */
 static bool has_room(struct queue *queue, queue_position tail, uint64_t units)
 {
-    queue_position head = __atomic_load_n(&queue->head_seen, __ATOMIC_ACQUIRE);
+    queue_position head = atomic_load_explicit(&queue->head_seen, memory_order_acquire);
     for (int look = 0; look < 2; look++) {
         if (units_between(head, tail) + units <= queue->units && spans_between(head, tail) < queue->spans)
             return true;
         /* Acquire: pairs with the release in queue_release; the consumer has read what we overwrite. */
-        head = __atomic_load_n(&queue->head, __ATOMIC_ACQUIRE);
-        __atomic_store_n(&queue->head_seen, head, __ATOMIC_RELEASE);
+        head = atomic_load_explicit(&queue->head, memory_order_acquire);
+        atomic_store_explicit(&queue->head_seen, head, memory_order_release);
     }
     return false;
 }
 
 enum queue_result queue_push(struct queue *queue, const struct span_record *record)
 {
-    uint64_t capacity = __atomic_load_n(&queue->units, __ATOMIC_ACQUIRE);
+    uint64_t capacity = atomic_load_explicit(&queue->units, memory_order_acquire);
     uint64_t need = (record->size + QUEUE_UNIT - 1) / QUEUE_UNIT, padding;
     if (!capacity)
         return QUEUE_FULL;
     if (need > capacity / 4)
         return QUEUE_TOO_LARGE;
-    queue_position tail = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+    queue_position tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
     for (;;) {
         uint64_t left = capacity - (units_of(tail) & (capacity - 1));
         padding = need <= left ? 0 : left;
         if (!has_room(queue, tail, padding + need)) {
-            queue_position now = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+            queue_position now = atomic_load_explicit(&queue->tail, memory_order_relaxed);
             if (now == tail)
                 return QUEUE_FULL;
             tail = now; /* it was our tail that was old, not the queue that was full */
             continue;
         }
         /* Acquire: what is written into the units happens after they became ours. */
-        if (__atomic_compare_exchange_n(&queue->tail, &tail, position_plus(tail, padding + need, 1), true,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (atomic_compare_exchange_weak_explicit(&queue->tail, &tail, position_plus(tail, padding + need, 1), memory_order_acquire, memory_order_relaxed))
             break;
     }
 
     uint64_t first = (units_of(tail) + padding) & UNITS_MASK;
     memcpy(queue->memory + (first & (capacity - 1)) * QUEUE_UNIT, record, record->size);
     /* Release: pairs with the acquire in committed; the record is complete. */
-    __atomic_store_n(&queue->sequence[first & (capacity - 1)], (first + need) & UNITS_MASK, __ATOMIC_RELEASE);
+    atomic_store_explicit(&queue->sequence[first & (capacity - 1)], (first + need) & UNITS_MASK, memory_order_release);
     if (padding)
-        __atomic_store_n(&queue->sequence[units_of(tail) & (capacity - 1)], first | PADDING, __ATOMIC_RELEASE);
+        atomic_store_explicit(&queue->sequence[units_of(tail) & (capacity - 1)], first | PADDING, memory_order_release);
     return QUEUE_OK;
 }
 
@@ -120,7 +120,7 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
 static uint64_t committed(struct queue *queue, uint64_t at, bool *is_padding)
 {
     /* Acquire: pairs with the release in queue_push. */
-    uint64_t sequence = __atomic_load_n(&queue->sequence[at & (queue->units - 1)], __ATOMIC_ACQUIRE);
+    uint64_t sequence = atomic_load_explicit(&queue->sequence[at & (queue->units - 1)], memory_order_acquire);
     uint64_t units = ((sequence & ~PADDING) - at) & UNITS_MASK;
     *is_padding = sequence & PADDING;
     return units <= queue->units ? units : 0;
@@ -150,12 +150,12 @@ const struct span_record *queue_peek(struct queue *queue, queue_position *positi
 void queue_release(struct queue *queue, queue_position position)
 {
     /* Release: pairs with the acquire in has_room. */
-    __atomic_store_n(&queue->head, position, __ATOMIC_RELEASE);
+    atomic_store_explicit(&queue->head, position, memory_order_release);
 }
 
 uint32_t queue_length(const struct queue *queue)
 {
-    queue_position head = __atomic_load_n(&queue->head, __ATOMIC_RELAXED);
-    queue_position tail = __atomic_load_n(&queue->tail, __ATOMIC_RELAXED);
+    queue_position head = atomic_load_explicit(&queue->head, memory_order_relaxed);
+    queue_position tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
     return (uint32_t)spans_between(head, tail);
 }

@@ -5,6 +5,8 @@
 #include "process.h"
 #include "system.h"
 
+#include <stdatomic.h>
+
 __thread struct thread thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* A frame that was left by longjmp is told from one that was interrupted by a signal by the stack: it lies below us
@@ -19,7 +21,7 @@ bool thread_enter(void)
     if (thread.inside && (frame < thread.inside || frame - thread.inside > STACK_REACH))
         return false;
     thread.inside = frame;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    atomic_signal_fence(memory_order_seq_cst);
     process_check();
     return true;
 }
@@ -28,7 +30,7 @@ unsigned thread_stripe(void)
 {
     static _Atomic uint32_t threads;
     if (!thread.stripe)
-        thread.stripe = 1 + __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED) % (COUNTER_STRIPES - 1);
+        thread.stripe = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % (COUNTER_STRIPES - 1);
     return thread.stripe;
 }
 

@@ -8,6 +8,7 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ bool thread_enter(void);
 
 static inline void thread_leave(void)
 {
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    atomic_signal_fence(memory_order_seq_cst);
     thread.inside = 0;
 }
 

@@ -13,6 +13,8 @@
 #include "thread.h"
 #include "trace_context.h"
 
+#include <stdatomic.h>
+
 static struct pool small_exchanges = {.block_size = EXCHANGE_SMALL, .blocks_per_chunk = 85, .max_chunks = 1024};
 static struct pool large_exchanges = {.block_size = EXCHANGE_LARGE, .blocks_per_chunk = 4, .max_chunks = 16};
 
@@ -23,14 +25,14 @@ static struct {
 
 static void open_add(int64_t n)
 {
-    __atomic_fetch_add(&open_spans[thread_stripe()].count, n, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&open_spans[thread_stripe()].count, n, memory_order_relaxed);
 }
 
 uint64_t tracer_open(void)
 {
     int64_t total = 0;
     for (unsigned i = 0; i < COUNTER_STRIPES; i++)
-        total += __atomic_load_n(&open_spans[i].count, __ATOMIC_RELAXED);
+        total += atomic_load_explicit(&open_spans[i].count, memory_order_relaxed);
     return total > 0 ? (uint64_t)total : 0;
 }
 

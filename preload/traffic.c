@@ -9,6 +9,7 @@
 #include "thread.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 int *__errno_location(void);
 
@@ -41,7 +42,7 @@ static bool enter(const struct call *call, enum direction direction)
 {
     if (!thread_enter()) {
         if (!thread.vfork_depth)
-            __atomic_store_n(&call->connection->reentered, true, __ATOMIC_RELAXED);
+            atomic_store_explicit(&call->connection->reentered, true, memory_order_relaxed);
         return false;
     }
     if (connection_enter(call->connection, direction)) {

@@ -1,0 +1,51 @@
+"""hostile.py - builds the programs of this directory, runs each without and with the library, and says what must be equal."""
+import re
+import subprocess
+from pathlib import Path
+
+from support.launch import BUILD, bare_environment, counters_in, environment, run, total
+
+HERE = Path(__file__).resolve().parent
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"]
+
+
+def built(name, *flags, suffix=""):
+    """The program of <name>.c, compiled when its source or speak.h is newer."""
+    source, header = HERE / f"{name}.c", HERE / "speak.h"
+    program = BUILD / "tests" / "hostile" / (name + suffix)
+    newest = max(source.stat().st_mtime, header.stat().st_mtime)
+    if not program.exists() or program.stat().st_mtime < newest:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        flags = flags or ("-O1",)
+        subprocess.run(["cc", *FLAGS, *flags, str(source), "-o", str(program), "-lpthread"], check=True)
+    return program
+
+
+def exchanges_in(stdout):
+    """What all processes of a program said together."""
+    return sum(map(int, re.findall(rb"^exchanges (\d+)$", stdout, re.M)))
+
+
+def compared(argv, sidecar, timeout=20, preload=None, **settings):
+    """Runs it twice; the same must be seen. Returns its end under the library, where every counter line has been checked."""
+    bare = run(argv, bare_environment(), timeout)
+    variables = environment(sidecar.endpoint, "hostile", **{"OTEL_BSP_SCHEDULE_DELAY": 3, **settings})
+    if preload:
+        variables["LD_PRELOAD"] = preload(variables["LD_PRELOAD"])
+    end = run(argv, variables, timeout)
+    assert (end.status, end.stdout.decode(), end.own_stderr) == (bare.status, bare.stdout.decode(), bare.stderr)
+    counters_in(end.text)
+    return end
+
+
+def check_spans(end, sidecar, expected=None):
+    """Two spans an exchange, each once, none lost and none accounted for wrongly."""
+    expected = 2 * exchanges_in(end.stdout) if expected is None else expected
+    lines = counters_in(end.text)
+    assert total(lines).get("started") == expected, f"{expected} spans should have begun: {[dict(line) for line in lines]}"
+    assert total(lines)["exported"] == expected, f"{expected} should have arrived: {[dict(line) for line in lines]}"
+    spans = sidecar.wait_for(spans=expected).spans
+    assert len(spans) == expected
+    assert len({span.span_id for span in spans}) == expected, "a span id came twice"
+    assert all(span["http.response.status_code"] == 200 and span.status == "UNSET" for span in spans)
+    return lines
