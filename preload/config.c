@@ -103,13 +103,13 @@ CHOICE(CHOICE_PROTOCOL, choice_protocol)
 CHOICE(CHOICE_COMPRESSION, choice_compression)
 CHOICE(CHOICE_LOG, choice_log)
 
-static void say_what_holds(const char *variable, struct slice value, const char *what_holds)
+static void say_what_holds(const char *variable, struct slice value, struct slice what_holds)
 {
     char room[128];
     struct text problem = TEXT(room);
     text_literal(&problem, "not a value that can be used; using ");
-    text_string(&problem, *what_holds ? what_holds : "no limit");
-    text_char(&problem, '\0');
+    text_slice(&problem, what_holds.len ? what_holds : SLICE("no limit"));
+    room[problem.len < sizeof room ? problem.len : sizeof room - 1] = '\0';
     notice_add(variable, value, room);
 }
 
@@ -185,29 +185,36 @@ static void check_together(bool is_set)
         notice_add("OTEL_CONFIG_FILE", config.config_file, "configuration files are not supported by this version; the variables hold");
 }
 
-static void read_setting_names(char *const *envp, const char *variable, const char *fallback, const char **name, struct slice *value)
-{
-    *name = variable;
-    *value = lookup(envp, variable);
-    if (!value->ptr && fallback) {
-        *name = fallback;
-        *value = lookup(envp, fallback);
-    }
-}
+/* A signal's own variable, else the general one; one that cannot be used is as if it were not set, and is said. */
+#define READ(kind, field, variable, fallback, default_value)                                   \
+    do {                                                                                       \
+        const char *const names[] = {variable, fallback};                                      \
+        const char *refused = NULL;                                                            \
+        struct slice value, refused_value = {NULL, 0}, used = {NULL, 0};                       \
+        read_##kind(variable, SLICE(default_value), &config.field);                            \
+        for (size_t i = 0; i < 2 && !used.ptr; i++) {                                          \
+            config_##kind read;                                                                \
+            if (!(value = lookup(envp, names[i])).ptr)                                         \
+                continue;                                                                      \
+            if (read_##kind(names[i], value, &read)) {                                         \
+                config.field = read;                                                           \
+                used = value;                                                                  \
+            } else {                                                                           \
+                if (refused)                                                                   \
+                    say_what_holds(refused, refused_value, slice_of(default_value));           \
+                refused = names[i];                                                            \
+                refused_value = value;                                                         \
+            }                                                                                  \
+        }                                                                                      \
+        if (refused)                                                                           \
+            say_what_holds(refused, refused_value, used.ptr ? used : slice_of(default_value)); \
+    } while (0);
 
 void config_read(char *const *envp)
 {
-    const char *name;
-    struct slice value;
     kept_len = 0;
     config = (struct config){0};
-#define SETTING(kind, field, variable, fallback, default_value, meaning)                   \
-    read_##kind(variable, SLICE(default_value), &config.field);                            \
-    read_setting_names(envp, variable, fallback, &name, &value);                           \
-    if (value.ptr && !read_##kind(name, value, &config.field)) {                           \
-        read_##kind(variable, SLICE(default_value), &config.field);                        \
-        say_what_holds(name, value, default_value);                                        \
-    }
+#define SETTING(kind, field, variable, fallback, default_value, meaning) READ(kind, field, variable, fallback, default_value)
 #include "config.def"
 #undef SETTING
     read_sampler_arg();

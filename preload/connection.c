@@ -173,7 +173,7 @@ static bool ends_with_connection(const struct connection *connection, const stru
 static void finish_all(struct connection *connection, enum span_error error, int error_number)
 {
     struct exchange *exchange = oldest_exchange(connection);
-    if (exchange && ends_with_connection(connection, exchange))
+    if (exchange && error == SPAN_ERROR_CONNECTION_CLOSED && ends_with_connection(connection, exchange))
         finish_oldest(connection, exchange->last_ns);
     uint64_t now_ns = 0;
     while ((exchange = pop_exchange(connection)) != NULL) {
@@ -370,10 +370,10 @@ static ssize_t read_unit(struct event *event, struct slice in)
 
 static void refuse(struct connection *connection, ssize_t answer)
 {
-    if (!connection->protocol)
-        stop_watching(connection, COUNT_other_protocol);
+    if (answer == PARSE_TOO_LARGE)
+        stop_watching(connection, COUNT_given_up_head_too_large);
     else
-        stop_watching(connection, answer == PARSE_TOO_LARGE ? COUNT_given_up_head_too_large : COUNT_given_up_malformed);
+        stop_watching(connection, connection->protocol ? COUNT_given_up_malformed : COUNT_other_protocol);
 }
 
 /* Keeps an incomplete unit until more of it comes. */
@@ -393,6 +393,9 @@ static void gather(struct event *event, struct slice in)
     connection->gathered[event->sender] = gather;
 }
 
+static void feed(struct event *event, struct slice in);
+static void feed_rest(struct event *event, size_t done);
+
 /* Adds to a gathered unit, a little at a time, until it is complete. Returns how much of `in` belonged to it. */
 static size_t gather_more(struct event *event, struct slice in)
 {
@@ -409,6 +412,10 @@ static size_t gather_more(struct event *event, struct slice in)
         ssize_t n = step ? read_unit(event, (struct slice){gather->bytes, gather->len}) : PARSE_TOO_LARGE;
         if (n < 0)
             refuse(connection, n);
+        if (n > 0 && (size_t)n < before) {
+            feed_rest(event, (size_t)n);
+            return used + step;
+        }
         if (n != PARSE_MORE) {
             drop_gathered(connection, event->sender);
             return n > 0 ? used + ((size_t)n - before) : in.len;
@@ -416,6 +423,16 @@ static size_t gather_more(struct event *event, struct slice in)
         used += step;
     }
     return used;
+}
+
+/* Several units were gathered before the protocol was known (an empty line and a request): the others are fed like
+ * bytes that have just come. */
+static void feed_rest(struct event *event, size_t done)
+{
+    struct gather *gather = event->connection->gathered[event->sender];
+    event->connection->gathered[event->sender] = NULL;
+    feed(event, (struct slice){gather->bytes + done, gather->len - done});
+    pool_give(&gathers, gather);
 }
 
 /* Who sent the bytes, in the conversation; on a connection of unknown role the first to send is the client. */
@@ -426,27 +443,34 @@ static enum party sender_of(struct connection *connection, enum direction direct
     return (role_of(connection) == ROLE_CLIENT) == (direction == DIRECTION_SENT) ? PARTY_CLIENT : PARTY_SERVER;
 }
 
-void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns)
+static void feed(struct event *event, struct slice in)
 {
-    struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
-    struct stream *stream = &connection->streams[event.sender];
+    struct connection *connection = event->connection;
+    struct stream *stream = &connection->streams[event->sender];
+    const uint64_t since_ns = event->since_ns;
     while (in.len && connection->state != CONNECTION_LEFT) {
         if (stream->skip) {
-            in = slice_after(in, skip(&event, in.len));
-        } else if (connection->gathered[event.sender]) {
-            in = slice_after(in, gather_more(&event, in));
-            event.since_ns = since_ns;
+            in = slice_after(in, skip(event, in.len));
+        } else if (connection->gathered[event->sender]) {
+            in = slice_after(in, gather_more(event, in));
+            event->since_ns = since_ns;
         } else {
-            ssize_t n = read_unit(&event, in);
+            ssize_t n = read_unit(event, in);
             if (n < 0)
                 refuse(connection, n);
             else if (n == PARSE_MORE)
-                gather(&event, in);
+                gather(event, in);
             if (n <= 0)
                 return;
             in = slice_after(in, (size_t)n);
         }
     }
+}
+
+void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns)
+{
+    struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
+    feed(&event, in);
 }
 
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t bytes)

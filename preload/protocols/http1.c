@@ -131,6 +131,10 @@ static int status_line_check(struct slice in)
 /* A request, perhaps behind the empty lines that RFC 9112 section 2.2 lets a client send. */
 static int recognise(struct slice first)
 {
+    while (first.len && first.ptr[0] == (first.len > 1 && first.ptr[0] == '\r' && first.ptr[1] == '\n' ? '\r' : '\n'))
+        first = slice_after(first, first.ptr[0] == '\r' ? 2 : 1);
+    if (!first.len || (first.len == 1 && first.ptr[0] == '\r'))
+        return PARSE_MORE;
     return request_line_check(first);
 }
 
@@ -236,23 +240,19 @@ static void read_request_field(struct slice name, struct slice value, struct mes
 }
 
 /* One field line. False when the message's length has become doubtful. */
-static bool read_field(struct slice line, bool is_request, struct length *length, struct message *message)
+static bool read_field(struct slice line, bool is_request, struct length *length, struct message *message, bool *is_length)
 {
     size_t colon = slice_find(line, ':');
     struct slice name = {line.ptr, colon};
     if (colon == line.len || colon == 0) /* no field at all: servers differ in what they do with it */
         return false;
     struct slice value = slice_trim(slice_after(line, colon + 1));
-    switch (name.len) {
-    case 14:
-        if (slice_equals_nocase(name, SLICE("content-length")))
-            return read_content_length(value, length);
-        break;
-    case 17:
-        if (slice_equals_nocase(name, SLICE("transfer-encoding")))
-            return read_transfer_encoding(value, length);
-        break;
-    }
+    *is_length = true;
+    if (slice_equals_nocase(name, SLICE("content-length")))
+        return read_content_length(value, length);
+    if (slice_equals_nocase(name, SLICE("transfer-encoding")))
+        return read_transfer_encoding(value, length);
+    *is_length = false;
     if (name.ptr[name.len - 1] == ' ' || name.ptr[name.len - 1] == '\t')
         return false; /* RFC 9112 section 5.1: white space before the colon, the smuggler's way to hide a field */
     if (is_request)
@@ -263,20 +263,18 @@ static bool read_field(struct slice line, bool is_request, struct length *length
 /* All field lines of a head, from behind its first line. */
 static bool read_fields(struct slice fields, bool is_request, struct length *length, struct message *message)
 {
-    bool decided_length = false;
+    bool is_length = false; /* the field before decides the length */
     for (size_t n; (n = line_length(fields)) != 0; fields = slice_after(fields, n)) {
         struct slice line = without_line_end((struct slice){fields.ptr, n});
         if (!line.len)
             return true;
         if (line.ptr[0] == ' ' || line.ptr[0] == '\t') { /* obs-fold, RFC 9112 section 5.2 */
-            if (decided_length)
+            if (is_length)
                 return false;
             continue;
         }
-        bool before = length->has_content_length || length->has_transfer_encoding;
-        if (!read_field(line, is_request, length, message))
+        if (!read_field(line, is_request, length, message, &is_length))
             return false;
-        decided_length = !before && (length->has_content_length || length->has_transfer_encoding);
     }
     return true;
 }
@@ -398,8 +396,10 @@ static ssize_t parse_chunk_size(struct stream *stream, struct slice in)
     if (at < in.len && (at == 0 || !memchr("\r\n; \t", in.ptr[at], 5)))
         return PARSE_NO;
     size_t length = line_length(in);
+    if ((length ? length : in.len) > CHUNK_LINE_MAX)
+        return PARSE_NO;
     if (!length)
-        return in.len > CHUNK_LINE_MAX ? PARSE_NO : PARSE_MORE;
+        return PARSE_MORE;
     stream->skip = size;
     stream->step = size ? STEP_CHUNK_END : STEP_TRAILER;
     return (ssize_t)length;
@@ -419,8 +419,10 @@ static ssize_t parse_chunk_end(struct stream *stream, struct slice in)
 static ssize_t parse_trailer(struct stream *stream, struct slice in, struct message *message)
 {
     size_t length = line_length(in);
+    if ((length ? length : in.len) > HEAD_MAX)
+        return PARSE_TOO_LARGE;
     if (!length)
-        return in.len > HEAD_MAX ? PARSE_TOO_LARGE : PARSE_MORE;
+        return PARSE_MORE;
     if (without_line_end((struct slice){in.ptr, length}).len == 0)
         expect_nothing(stream, message);
     return (ssize_t)length;
