@@ -141,7 +141,14 @@ static int connect_to_endpoint(const struct endpoint *endpoint, const struct pat
 
 /* --- sending --------------------------------------------------------------------------------------------------- */
 
-/* A Collector that refuses early answers before it has read everything: what it says is then still read. */
+/* Whether bytes have come that nobody asked for, or the end of the connection. */
+static bool has_something_to_read(void)
+{
+    char byte;
+    return system(recvfrom, connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) != -EAGAIN;
+}
+
+/* A Collector that refuses early answers before it has read everything: -EPIPE, and what it says can be read. */
 static int send_request(struct slice head, struct slice request, const struct patience *patience)
 {
     struct iovec parts[2] = {{(void *)(uintptr_t)head.ptr, head.len}, {(void *)(uintptr_t)request.ptr, request.len}};
@@ -149,7 +156,7 @@ static int send_request(struct slice head, struct slice request, const struct pa
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
         long n = system(sendmsg, connection, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n == -EAGAIN) {
-            int rc = wait_for(POLLOUT, patience);
+            int rc = has_something_to_read() ? -EPIPE : wait_for(POLLOUT | POLLIN, patience);
             if (rc)
                 return rc;
             continue;
@@ -284,13 +291,6 @@ static int receive_answer(struct reading *reading, const struct patience *patien
 
 /* --- a post ---------------------------------------------------------------------------------------------------- */
 
-/* Whether a kept connection was closed, or holds bytes that nobody asked for. */
-static bool is_stale(void)
-{
-    char byte;
-    return system(recvfrom, connection, &byte, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) != -EAGAIN;
-}
-
 static int exchange(struct slice head, struct slice request, const struct patience *patience, struct answer *answer, size_t *received)
 {
     struct reading reading = {.answer = answer};
@@ -309,7 +309,7 @@ int transport_post(const struct endpoint *endpoint, struct slice head, struct sl
                    struct answer *answer)
 {
     size_t received;
-    if (connection >= 0 && is_stale())
+    if (connection >= 0 && has_something_to_read())
         transport_close();
     if (connection >= 0) {
         int rc = exchange(head, request, patience, answer, &received);

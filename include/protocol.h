@@ -29,6 +29,7 @@ struct stream {
     uint8_t counted; /* the protocol's own */
     bool last;       /* the message ends when `skip` has passed by */
     uint32_t seen;   /* bytes of an incomplete unit that were looked at already: the protocol's own */
+    uint32_t judged; /* bytes of an incomplete unit that were judged already */
 };
 
 enum message_kind {

@@ -330,15 +330,23 @@ static uint64_t skip(struct event *event, uint64_t count)
     return n;
 }
 
-/* The protocol of a conversation that has just begun; sets the role where it is not known. False: not (yet) known. */
+/* The protocol of a conversation that has just begun. False: not (yet) known. A beginning that comes in many small pieces
+ * is looked at again at each line end, and whenever it has doubled. */
+#define RECOGNISE_ALWAYS 1024
 static bool recognise(struct event *event, struct slice in, ssize_t *answer)
 {
     struct connection *connection = event->connection;
+    struct stream *stream = &connection->streams[event->sender];
+    *answer = PARSE_MORE;
+    if (in.len > RECOGNISE_ALWAYS && in.len / 2 < stream->judged && !memchr(in.ptr + stream->judged, '\n', in.len - stream->judged))
+        return false;
+    stream->judged = (uint32_t)in.len;
     *answer = PARSE_NO;
     for (size_t i = 0; event->sender == PARTY_CLIENT && i < sizeof protocols / sizeof *protocols; i++) {
         int verdict = protocols[i]->recognise(in);
         if (verdict > 0) {
             connection->protocol = protocols[i];
+            stream->judged = 0;
             atomic_store_explicit(&connection->state, CONNECTION_WATCHED, memory_order_relaxed);
             return true;
         }

@@ -53,7 +53,7 @@ def counted_as_one(name, output, status):
     if status:
         say(output)
         say(f"FAILED: {name}")
-    return Count(passed=not status, failed=bool(status))
+    return Count(passed=int(not status), failed=int(bool(status)))
 
 
 def make(name, *targets, seconds=600, **variables):

@@ -17,6 +17,7 @@
 #define HEAD_MAX 65536
 #define CHUNK_LINE_MAX 4096 /* with extensions, which nobody uses */
 #define METHOD_MAX 32
+#define JUDGE_ALWAYS 1024
 
 enum step {
     STEP_HEAD,
@@ -247,6 +248,8 @@ static bool read_field(struct slice line, bool is_request, struct length *length
     if (colon == line.len || colon == 0) /* no field at all: servers differ in what they do with it */
         return false;
     struct slice value = slice_trim(slice_after(line, colon + 1));
+    if (slice_find(line, '\r') < line.len) /* a bare CR, which some take for a line end: RFC 9112 section 2.2 */
+        return false;
     *is_length = true;
     if (slice_equals_nocase(name, SLICE("content-length")))
         return read_content_length(value, length);
@@ -285,11 +288,11 @@ static void expect_nothing(struct stream *stream, struct message *message)
     stream->step = STEP_HEAD;
 }
 
-/* RFC 9112 section 6.3. False when the length cannot be told. */
+/* RFC 9112 section 6.3; section 6.1 for HTTP/1.0, which knows no transfer codings. False when the length cannot be told. */
 static bool expect_body(struct stream *stream, const struct length *length, bool is_request, struct message *message)
 {
     if (length->has_transfer_encoding) {
-        if (length->has_content_length)
+        if (length->has_content_length || message->version_minor == 0)
             return false;
         if (length->chunked) {
             stream->step = STEP_CHUNK_SIZE;
@@ -355,6 +358,15 @@ static ssize_t parse_response(struct stream *stream, uint8_t hint, struct slice 
     return expect_body(stream, &length, false, message) ? (ssize_t)head.len : PARSE_NO;
 }
 
+/* A first line that comes in small pieces is judged at its end, and on the way each time it has doubled, so that a long
+ * one costs no more in many pieces than in one. */
+static bool should_judge(const struct stream *stream, struct slice in)
+{
+    if (stream->judged == UINT32_MAX)
+        return false;
+    return in.len < JUDGE_ALWAYS || in.len / 2 >= stream->judged || line_length(slice_after(in, stream->seen));
+}
+
 static ssize_t parse_head(struct stream *stream, enum party sender, uint8_t hint, struct slice in, struct message *message)
 {
     if (sender == PARTY_CLIENT && !stream->seen && (in.ptr[0] == '\n' || in.ptr[0] == '\r')) {
@@ -362,15 +374,18 @@ static ssize_t parse_head(struct stream *stream, enum party sender, uint8_t hint
             return 1;
         return in.len < 2 ? PARSE_MORE : in.ptr[1] == '\n' ? 2 : PARSE_NO;
     }
-    int verdict = sender == PARTY_CLIENT ? request_line_check(in) : status_line_check(in);
-    if (verdict < 0)
-        return verdict;
+    if (should_judge(stream, in)) {
+        int verdict = sender == PARTY_CLIENT ? request_line_check(in) : status_line_check(in);
+        if (verdict < 0)
+            return verdict;
+        stream->judged = verdict > 0 ? UINT32_MAX : (uint32_t)in.len;
+    }
     size_t length = head_length(in, &stream->seen);
     if ((length ? length : in.len) > HEAD_MAX)
         return PARSE_TOO_LARGE;
     if (!length)
         return PARSE_MORE;
-    stream->seen = 0;
+    stream->seen = stream->judged = 0;
     struct slice head = {in.ptr, length};
     return sender == PARTY_CLIENT ? parse_request(stream, head, message) : parse_response(stream, hint, head, message);
 }
@@ -394,6 +409,9 @@ static ssize_t parse_chunk_size(struct stream *stream, struct slice in)
         size = size << 4 | (uint64_t)hex_digit(in.ptr[at++]);
     }
     if (at < in.len && (at == 0 || !memchr("\r\n; \t", in.ptr[at], 5)))
+        return PARSE_NO;
+    const char *cr = memchr(in.ptr, '\r', in.len);
+    if (cr && cr + 1 < in.ptr + in.len && cr[1] != '\n' && cr < in.ptr + line_length(in))
         return PARSE_NO;
     size_t length = line_length(in);
     if ((length ? length : in.len) > CHUNK_LINE_MAX)

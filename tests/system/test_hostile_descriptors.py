@@ -40,7 +40,7 @@ def test_threads_that_race_for_descriptors_harm_only_themselves(receiver):
 def test_however_a_program_was_built_it_is_seen(receiver, flags):
     """pitfalls.md: -fno-plt, full RELRO, fortified: 0 of 3 seen by the closest earlier tool."""
     sidecar = receiver()
-    program = built("fortified", *flags, suffix="-" + str(abs(hash(flags)) % 997))
+    program = built("fortified", *flags, suffix="".join(flags).replace(",", "").replace("=", ""))
     end = compared([program], sidecar)
     assert end.status == 0
     check_spans(end, sidecar)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -180,13 +181,12 @@ static void tiny_limit(char **arguments)
     say("still %s", dup(0) < 0 ? strerror(errno) : "one free");
 }
 
-/* stderr becomes a file of the program's: nothing but the program writes into it. */
+/* A file of the program's gets the number of stderr because that was free: nothing but the program writes into it. */
 static void stderr_replaced(char **arguments)
 {
     exchange_once(2);
-    int fd = open(arguments[0], O_CREAT | O_RDWR | O_TRUNC, 0600);
-    if (dup2(fd, 2) != 2) fail("dup2");
-    close(fd);
+    close(2);
+    if (open(arguments[0], O_CREAT | O_RDWR | O_TRUNC, 0600) != 2) fail("open");
     exchange_once(2);
 }
 
@@ -200,7 +200,7 @@ static void *race(void *memory)
         int fd = 20 + (int)((seed = seed * 1103515245 + 12345) >> 16) % 3;
         switch ((seed >> 8) % 6) {
         case 0: close(fd); break;
-        case 1: dup2(20 + (int)(seed >> 20) % 3, fd); break;
+        case 1: dup2(20 + (int)(seed >> 20) % 3, fd); break; /* whose source may be closed at this moment */
         case 2: dup3(10, fd, O_CLOEXEC); break;
         case 3: dup3(11, fd, O_CLOEXEC); break;
         case 4: send(fd, RESPONSE, sizeof RESPONSE - 1, MSG_NOSIGNAL | MSG_DONTWAIT); break;
@@ -217,11 +217,11 @@ static void races(char **arguments)
     pthread_t threads[4];
     (void)arguments;
     for (size_t i = 0; i < 4; i++) pthread_create(&threads[i], NULL, race, (void *)(i + 1));
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 6000; round++) {
         struct pair pair = pair_open();
         dup2(pair.client, 10), dup2(pair.server, 11);
         pair_close(&pair);
-        pause_ms(10);
+        sched_yield();
     }
     race_ends = 1;
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);

@@ -33,19 +33,24 @@ def compared(argv, sidecar, timeout=20, preload=None, **settings):
     if preload:
         variables["LD_PRELOAD"] = preload(variables["LD_PRELOAD"])
     end = run(argv, variables, timeout)
-    assert (end.status, end.stdout.decode(), end.own_stderr) == (bare.status, bare.stdout.decode(), bare.stderr)
+    with_us, without = ((one.status, one.stdout.decode(), own) for one, own in ((end, end.own_stderr), (bare, bare.stderr)))
+    assert with_us == without, f"with the library {with_us}, without {without}"
     counters_in(end.text)
     return end
 
 
-def check_spans(end, sidecar, expected=None):
-    """Two spans an exchange, each once, none lost and none accounted for wrongly."""
-    expected = 2 * exchanges_in(end.stdout) if expected is None else expected
-    lines = counters_in(end.text)
-    assert total(lines).get("started") == expected, f"{expected} spans should have begun: {[dict(line) for line in lines]}"
-    assert total(lines)["exported"] == expected, f"{expected} should have arrived: {[dict(line) for line in lines]}"
+def shown(lines):
+    """Counters without their zeros."""
+    return [{name: value for name, value in line.items() if value} for line in lines]
+
+
+def check_spans(end, sidecar, lines=None):
+    """Two spans an exchange, each once, none lost and none accounted for wrongly. `lines`: those counters that count."""
+    expected = 2 * exchanges_in(end.stdout)
+    lines = counters_in(end.text) if lines is None else lines
+    assert (total(lines).get("started"), total(lines)["exported"]) == (expected, expected), \
+        f"{expected} spans should have begun and arrived: {shown(lines)}"
     spans = sidecar.wait_for(spans=expected).spans
-    assert len(spans) == expected
-    assert len({span.span_id for span in spans}) == expected, "a span id came twice"
+    different = len({span.span_id for span in spans})
+    assert (len(spans), different) == (expected, expected), f"of {expected} spans {len(spans)} came, {different} different ones"
     assert all(span["http.response.status_code"] == 200 and span.status == "UNSET" for span in spans)
-    return lines
