@@ -18,7 +18,7 @@ IS_CLANG := $(findstring clang,$(shell $(CC) --version))
 ifneq ($(IS_CLANG),)
 WARNINGS := $(filter-out,$(WARNINGS)) -Wno-gnu-folding-constant
 endif
-COMMON := -std=gnu17 -D_GNU_SOURCE -DSPANLOAD_VERSION='"$(VERSION)"' -O2 -g -MMD -MP $(WARNINGS)
+COMMON := -std=gnu17 -D_GNU_SOURCE -ffile-prefix-map=$(CURDIR)=. -DSPANLOAD_VERSION='"$(VERSION)"' -O2 -g -MMD -MP $(WARNINGS)
 
 # The library: no libc behind it, no symbols before it. A frame on the application's stack is small (pitfalls: small
 # stacks); unwind tables let thread cancellation pass through our hooks; marks for shadow stacks and branch targets.
@@ -83,12 +83,13 @@ $(BUILD)/unit/test_%: $(BUILD)/unit/tests/unit/test_%.c.o $(UNIT_SUPPORT) $(BUIL
 
 # Races: plain programs, every source of both rooms under ThreadSanitizer. (gcc 12 then sees
 # bounds that are not there; and it cannot follow fences, which here order atomic words only.)
-RACE_FLAGS := $(COMMON) -fsanitize=thread -Wno-tsan -Wno-array-bounds -Wno-stringop-overread -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/race
+RACE_FLAGS := $(COMMON) -fsanitize=thread -Wno-tsan -Wno-array-bounds -Wno-stringop-overread -fno-strict-aliasing \
+	-Dexporter_clone=race_clone -Iinclude -Ipreload -Iexporter -Itests/race
 RACE_OBJECTS := $(patsubst %,$(BUILD)/race/obj/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))) tests/race/support.c)
 $(BUILD)/race/obj/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(RACE_FLAGS) -c -o $@ $<
-$(BUILD)/race/%: $(BUILD)/race/obj/tests/race/%.c.o $(RACE_OBJECTS)
+$(RACE_TESTS): $(BUILD)/race/%: $(BUILD)/race/obj/tests/race/%.c.o $(RACE_OBJECTS)
 	$(Q)$(CC) -fsanitize=thread -o $@ $^ -lpthread
 
 .PHONY: units races
@@ -133,4 +134,4 @@ clean: ## removes what was built, except the Collector and the trees of other di
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(RACE_OBJECTS:.o=.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/tests/unit/*.d)
+-include $(RACE_OBJECTS:.o=.d) $(wildcard $(BUILD)/race/obj/tests/race/*.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/tests/unit/*.d)

@@ -204,7 +204,8 @@ static bool wait_before(uint64_t pause_ns, uint64_t deadline_ns, enum delivery *
 
 enum delivery deliver(struct slice body, uint64_t *rejected)
 {
-    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted};
+    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted,
+                                .interrupted_late = exporter_is_interrupted_late};
     uint64_t pause_ms = PAUSE_FIRST_MS, now_ns = clock_ns();
     enum delivery result;
     *rejected = 0;

@@ -45,6 +45,20 @@ bool exporter_is_interrupted(void)
            (flush_is_wanted() && clock_ns() >= atomic_load_explicit(&exporter.flush_deadline_ns, memory_order_relaxed));
 }
 
+/* Whoever stops us waits for so long at most, and only where the Collector is slow just then. */
+#define ANSWER_GRACE_NS 100000000
+
+static uint64_t asked_ns; /* when the stop was first seen there; 0: not yet */
+
+bool exporter_is_interrupted_late(void)
+{
+    if (!stop_is_wanted())
+        return exporter_is_interrupted();
+    if (!asked_ns)
+        asked_ns = clock_ns();
+    return clock_ns() - asked_ns >= ANSWER_GRACE_NS;
+}
+
 /* Sleeps as `how` until woken or until then (UINT64_MAX: for ever), unless `there_is_work` says so at the last moment. */
 static void sleep_until(enum exporter_sleep how, uint64_t until_ns, bool there_is_work(void))
 {
@@ -150,6 +164,23 @@ static void answer_flush(void)
     futex_wake_all(&exporter.flush_done);
 }
 
+#define STUCK_WAITS 10000 /* about ten seconds of ours; a thread that is only slow is back by then */
+
+/* Reserved and not committed yet: that thread is between two instructions, or was taken away from them. */
+static void wait_for_commit(void)
+{
+    static uint32_t waits;
+    static queue_position at;
+    struct timespec pause = {.tv_nsec = 1000000};
+    system(nanosleep, &pause, NULL);
+    waits = at == span_queue.head ? waits + 1 : 0;
+    at = span_queue.head;
+    if (waits < STUCK_WAITS)
+        return;
+    waits = 0;
+    queue_pass_stuck(&span_queue);
+}
+
 /* One batch. A flush that gets nothing out is answered all the same: who waits for it has waited enough. */
 static void export_batch(void)
 {
@@ -159,7 +190,7 @@ static void export_batch(void)
     else if (!can_export || !is_apart)
         drop_all(is_apart ? COUNT_dropped_memory : COUNT_dropped_no_thread);
     else if (!batch_fill(&batch))
-        system(sched_yield); /* reserved and not committed yet: that thread is between two instructions */
+        wait_for_commit();
     else if (!bring_out(&batch))
         answer_flush();
 }
@@ -200,6 +231,7 @@ void exporter_main(void)
     leave_real_time();
     is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin(exporter.table);
     transport_forget();
+    asked_ns = 0;
     if (prepared_for != exporter.generation)
         prepare();
     run();

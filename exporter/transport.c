@@ -294,11 +294,14 @@ static int receive_answer(struct reading *reading, const struct patience *patien
 static int exchange(struct slice head, struct slice request, const struct patience *patience, struct answer *answer, size_t *received)
 {
     struct reading reading = {.answer = answer};
+    struct patience late = *patience;
+    if (patience->interrupted_late)
+        late.interrupted = patience->interrupted_late; /* what was sent and not answered would have to be sent twice */
     *answer = (struct answer){0};
     int sent = send_request(head, request, patience);
     int rc = sent;
     if (sent == 0 || sent == -EPIPE || sent == -ECONNRESET)
-        rc = receive_answer(&reading, patience);
+        rc = receive_answer(&reading, &late);
     *received = reading.total;
     if (rc || sent || reading.close || reading.held)
         transport_close();

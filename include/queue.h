@@ -33,9 +33,9 @@ typedef uint64_t queue_position;
 
 struct queue {
     _Atomic uint64_t units; /* capacity, a power of two; 0: not open */
-    uint64_t spans;         /* capacity */
-    char *memory;           /* units * QUEUE_UNIT bytes */
-    _Atomic uint64_t *sequence; /* one for each unit */
+    _Atomic uint64_t spans; /* capacity */
+    char *_Atomic memory;   /* units * QUEUE_UNIT bytes */
+    _Atomic uint64_t *_Atomic sequence; /* one for each unit */
     _Alignas(64) _Atomic queue_position tail;      /* producers: reserved up to here */
     _Atomic queue_position head_seen;              /* producers: a head that was true once, kept beside tail */
     _Alignas(64) _Atomic queue_position head;      /* consumer: released up to here */
@@ -46,7 +46,7 @@ extern struct queue span_queue;
 
 enum queue_result { QUEUE_OK, QUEUE_FULL, QUEUE_TOO_LARGE };
 
-/* Maps a queue for `spans` records; 0 or -ENOMEM. Threads: one at a time. */
+/* Maps a queue for `spans` records; 0 or -ENOMEM. Threads: any, also at once. */
 int queue_open(struct queue *queue, uint32_t spans);
 
 /* Empties a queue that nobody else uses (in the child of a fork) and gives its memory back to the kernel. */
@@ -54,6 +54,14 @@ void queue_clear(struct queue *queue);
 
 /* Copies the record in. QUEUE_TOO_LARGE: more than a quarter of the queue. */
 enum queue_result queue_push(struct queue *queue, const struct span_record *record);
+
+/* This thread was taken out of queue_push by a longjmp. What it reserved and never committed is made passable, else
+ * everything behind it would wait. True when the record is in the queue all the same. From the thread's own next event. */
+bool queue_recover(struct queue *queue);
+
+/* The consumer has waited long for what is at its head: that thread will not come back to commit it. Goes on to the next
+ * committed record, or to the end. */
+void queue_pass_stuck(struct queue *queue);
 
 /* The record at *position, or NULL when the next one is not committed yet; *position is moved behind it. */
 const struct span_record *queue_peek(struct queue *queue, queue_position *position);

@@ -9,6 +9,7 @@
 #include "system.h"
 #include "thread.h"
 
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -18,12 +19,12 @@ extern char **environ;
 
 _Static_assert(offsetof(struct thread, vfork_depth) == 8, "VFORK_DEPTH of vfork.S");
 
-/* In the child nothing but the wiped page is needed, unless the kernel cannot wipe one. */
+/* In the child nothing but the wiped page is needed, unless the kernel cannot wipe one, or only says so (qemu-user). */
 static pid_t forked(pid_t pid)
 {
     if (!process.enabled)
         return pid;
-    if (pid == 0 && !process.alive)
+    if (pid == 0 && (!process.alive || *process.alive))
         process_reborn();
     else if (pid > 0)
         atomic_fetch_add_explicit(&process.forks, 1, memory_order_relaxed);
@@ -38,6 +39,17 @@ pid_t hook_fork(void)
 pid_t hook__Fork(void)
 {
     return forked(NEXT(_Fork)());
+}
+
+/* A child on our memory, while we wait for it to execute or end: a vfork by another name. */
+int hook_clone(int (*run)(void *), void *stack, int flags, void *argument, void *parent_id, void *thread_block, void *child_id)
+{
+    int (*libc)(int (*)(void *), void *, int, void *, void *, void *, void *) = NEXT(clone);
+    bool is_vfork = (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK);
+    thread.vfork_depth += is_vfork;
+    int pid = libc(run, stack, flags, argument, parent_id, thread_block, child_id);
+    thread.vfork_depth -= is_vfork;
+    return flags & CLONE_VM ? pid : forked(pid);
 }
 
 /* libc forks and lets the parent go by calls of its own, which do not pass here. */
@@ -174,15 +186,30 @@ static bool is_per_thread(int option)
     return false;
 }
 
+/* Everything out before the filter is there; if it is, we are no more. */
+static void filter_installs(void)
+{
+    process_before_exec();
+}
+
+static void filter_installed(bool installed)
+{
+    if (!installed)
+        return;
+    exporter_thread_forbid();
+    process_retire();
+}
+
 int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
     int (*libc)(int, unsigned long, unsigned long, unsigned long, unsigned long) = NEXT(prctl);
     if (!is_per_thread(option))
         return libc(option, a, b, c, d);
+    if (option == PR_SET_SECCOMP)
+        filter_installs();
     exporter_thread_pause();
     int rc = libc(option, a, b, c, d);
-    if (option == PR_SET_SECCOMP && rc == 0)
-        exporter_thread_forbid();
+    filter_installed(option == PR_SET_SECCOMP && rc == 0);
     exporter_thread_resume();
     return rc;
 }
@@ -203,12 +230,13 @@ long syscall_watched(long number, long a, long b, long c, long d, long e, long f
     }
     if (number == SYS_prctl && !is_per_thread((int)a))
         return libc(number, a, b, c, d, e, f);
-    exporter_thread_pause();
-    long rc = libc(number, a, b, c, d, e, f);
     bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
                      (number == SYS_prctl && a == PR_SET_SECCOMP);
-    if (is_filter && rc >= 0)
-        exporter_thread_forbid();
+    if (is_filter)
+        filter_installs();
+    exporter_thread_pause();
+    long rc = libc(number, a, b, c, d, e, f);
+    filter_installed(is_filter && rc >= 0);
     exporter_thread_resume();
     return rc;
 }

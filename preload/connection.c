@@ -229,9 +229,15 @@ void connection_process_exit(struct connection *connection)
 
 /* --- users ------------------------------------------------------------------------------------------------- */
 
-void connection_share(struct connection *connection)
+bool connection_share(struct connection *connection)
 {
-    atomic_fetch_add_explicit(&connection->users, DESCRIPTOR_ONE, memory_order_relaxed);
+    uint32_t users = atomic_load_explicit(&connection->users, memory_order_relaxed);
+    do {
+        if (users < DESCRIPTOR_ONE || users > UINT32_MAX - DESCRIPTOR_ONE)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&connection->users, &users, users + DESCRIPTOR_ONE, memory_order_acquire,
+                                                    memory_order_relaxed));
+    return true;
 }
 
 /* Acquire and release: the last user sees what the others did. */

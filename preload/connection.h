@@ -43,7 +43,7 @@ struct connection {
     _Atomic bool handed_over;    /* its descriptor was sent to another process */
     bool peer_closed;            /* the peer has ended its direction */
     uint16_t send_error;         /* errno with which sending failed on a client: the reading decides what it means */
-    const struct protocol *protocol;
+    _Atomic(const struct protocol *) protocol; /* set by the direction of requests, looked at by both */
     struct stream streams[2];    /* by enum party */
     struct gather *gathered[2];  /* by enum party: the beginning of a unit that is not complete; or NULL */
     _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
@@ -55,8 +55,9 @@ struct connection {
 /* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
 struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path);
 
-/* One more descriptor, one less. After the last, its open requests have ended and the block is free. */
-void connection_share(struct connection *connection);
+/* One more descriptor, one less. After the last, its open requests have ended and the block is free. Sharing fails when
+ * the last one went meanwhile: the block may be somebody else's. */
+bool connection_share(struct connection *connection);
 void connection_release(struct connection *connection);
 
 /* An event on a connection: begun before anything is looked at, ended after. False: nothing may be done (it was

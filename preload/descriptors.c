@@ -7,7 +7,7 @@
 #include "output.h"
 #include "process.h"
 #include "system.h"
-#include "thread.h"
+#include "tracer.h"
 #include "traffic.h"
 
 #include <fcntl.h>
@@ -32,8 +32,12 @@ static bool is_stream_family(int family)
 
 static void release(uintptr_t entry)
 {
-    if (entry > FDTABLE_STREAM)
-        connection_release((struct connection *)entry);
+    if (entry <= FDTABLE_STREAM)
+        return;
+    bool entered = tracer_enter(); /* in a signal handler not, and it is released all the same */
+    connection_release((struct connection *)entry);
+    if (entered)
+        thread_leave();
 }
 
 static void replace(int fd, uintptr_t entry)
@@ -167,7 +171,7 @@ struct call descriptor_connects_by_sending(int fd, int flags, const struct socka
 void descriptor_shuts(int fd, int how)
 {
     struct call call = call_of(fd);
-    if (!call.connection || how == SHUT_RD || !thread_enter())
+    if (!call.connection || how == SHUT_RD || !tracer_enter())
         return;
     if (connection_enter(call.connection, DIRECTION_SENT)) {
         connection_finished_sending(call.connection);
@@ -193,6 +197,17 @@ void descriptor_range_closes(unsigned first, unsigned last)
     }
 }
 
+/* Another thread may close the descriptor while it is copied, and its connection's block be used again. */
+static bool share(int fd, uintptr_t entry)
+{
+    if (!connection_share((struct connection *)entry))
+        return false;
+    if (fdtable_entry(fd) == entry)
+        return true;
+    release(entry);
+    return false;
+}
+
 void descriptor_copied(int copy, int fd)
 {
     uintptr_t entry = fdtable_entry(fd);
@@ -200,8 +215,8 @@ void descriptor_copied(int copy, int fd)
         output_stderr_is();
     if (copy < 0 || copy == fd || (!entry && !fdtable_entry(copy)) || !may_act())
         return;
-    if (entry > FDTABLE_STREAM)
-        connection_share((struct connection *)entry);
+    if (entry > FDTABLE_STREAM && !share(fd, entry))
+        entry = 0;
     replace(copy, entry);
 }
 

@@ -183,14 +183,10 @@ static bool ensure_started(void)
 
 bool exporter_thread_prepare(void)
 {
-    static _Atomic uint32_t opening;
-    if (__builtin_expect(atomic_load_explicit(&span_queue.units, memory_order_acquire) != 0, 1))
-        return is_running() || ensure_started();
-    if (atomic_exchange_explicit(&opening, 1, memory_order_acquire))
-        return true; /* another thread is opening it this moment; queue_push says whether it was in time */
-    bool opened = atomic_load_explicit(&span_queue.units, memory_order_relaxed) || queue_open(&span_queue, config.max_queue_size) == 0;
-    atomic_store_explicit(&opening, 0, memory_order_release);
-    return opened && ensure_started();
+    if (__builtin_expect(!atomic_load_explicit(&span_queue.units, memory_order_acquire), 0) &&
+        queue_open(&span_queue, config.max_queue_size) != 0)
+        return false;
+    return is_running() || ensure_started();
 }
 
 static void wake(void)

@@ -130,6 +130,13 @@ void process_before_exec(void)
     }
 }
 
+void process_retire(void)
+{
+    process.enabled = false;
+    for (int fd = fdtable_next(0, UINT32_MAX); fd >= 0; fd = fdtable_next((unsigned)fd + 1, UINT32_MAX))
+        fdtable_take(fd); /* and is not ended: that could need memory */
+}
+
 void process_ending(void)
 {
     if (!may_end())

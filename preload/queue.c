@@ -5,6 +5,7 @@
 #include "queue.h"
 
 #include "system.h"
+#include "thread.h"
 
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -15,6 +16,9 @@
 
 /* Set in a sequence number: no record here, go on at the position. */
 #define PADDING (UINT64_C(1) << 63)
+
+/* The same for a span that was given up half-way: it counts as one. */
+#define GIVEN_UP (UINT64_C(1) << 62)
 
 /* A common span is 300 to 500 bytes; room for as many as are allowed, within these bounds. */
 #define BYTES_PER_SPAN 512
@@ -52,8 +56,13 @@ int queue_open(struct queue *queue, uint32_t spans)
     long memory = system(mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory < 0 && memory > -4096)
         return -ENOMEM;
-    queue->memory = (char *)memory;
-    queue->sequence = (_Atomic uint64_t *)(memory + (long)bytes);
+    /* Several threads may be here: one's memory is taken, and what follows is the same for all of them. */
+    char *mine = (char *)memory, *theirs = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&queue->memory, &theirs, mine, memory_order_acq_rel, memory_order_acquire)) {
+        system(munmap, memory, size);
+        mine = theirs;
+    }
+    queue->sequence = (_Atomic uint64_t *)(mine + bytes);
     queue->spans = spans < SPANS_MASK / 2 ? spans : SPANS_MASK / 2;
     /* Release: pairs with the acquire in queue_push; whoever sees units sees the rest. */
     atomic_store_explicit(&queue->units, units, memory_order_release);
@@ -97,11 +106,16 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
         padding = need <= left ? 0 : left;
         if (!has_room(queue, tail, padding + need)) {
             queue_position now = atomic_load_explicit(&queue->tail, memory_order_relaxed);
-            if (now == tail)
+            if (now == tail) {
+                thread.progress.reserved_units = 0;
                 return QUEUE_FULL;
+            }
             tail = now; /* it was our tail that was old, not the queue that was full */
             continue;
         }
+        thread.progress.reserved_at = units_of(tail);
+        thread.progress.reserved_units = padding + need;
+        atomic_signal_fence(memory_order_seq_cst);
         /* Acquire: what is written into the units happens after they became ours. */
         if (atomic_compare_exchange_weak_explicit(&queue->tail, &tail, position_plus(tail, padding + need, 1), memory_order_acquire, memory_order_relaxed))
             break;
@@ -113,42 +127,69 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
     atomic_store_explicit(&queue->sequence[first & (capacity - 1)], (first + need) & UNITS_MASK, memory_order_release);
     if (padding)
         atomic_store_explicit(&queue->sequence[units_of(tail) & (capacity - 1)], first | PADDING, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst);
+    thread.progress.reserved_units = 0;
     return QUEUE_OK;
 }
 
 /* Units of what is committed at `at`, 0 while nothing is. */
-static uint64_t committed(struct queue *queue, uint64_t at, bool *is_padding)
+static uint64_t committed(struct queue *queue, uint64_t at, uint64_t *passed_over)
 {
     /* Acquire: pairs with the release in queue_push. */
     uint64_t sequence = atomic_load_explicit(&queue->sequence[at & (queue->units - 1)], memory_order_acquire);
-    uint64_t units = ((sequence & ~PADDING) - at) & UNITS_MASK;
-    *is_padding = sequence & PADDING;
+    uint64_t units = (sequence - at) & UNITS_MASK;
+    *passed_over = sequence & (PADDING | GIVEN_UP);
     return units <= queue->units ? units : 0;
 }
 
 const struct span_record *queue_peek(struct queue *queue, queue_position *position)
 {
-    bool is_padding;
+    uint64_t passed_over, units, at;
     if (!queue->units)
         return NULL;
-    uint64_t at = units_of(*position);
-    uint64_t units = committed(queue, at, &is_padding);
-    if (!units)
-        return NULL;
-    if (is_padding) {
-        uint64_t padding = units;
-        at = (at + padding) & UNITS_MASK;
-        units = committed(queue, at, &is_padding);
+    for (queue_position next = *position;; next = position_plus(next, units, passed_over != PADDING)) {
+        at = units_of(next);
+        units = committed(queue, at, &passed_over);
         if (!units)
             return NULL;
-        *position = position_plus(*position, padding, 0);
+        const struct span_record *record = (const struct span_record *)(queue->memory + (at & (queue->units - 1)) * QUEUE_UNIT);
+        bool is_whole = record->size >= sizeof *record && record->size <= units * QUEUE_UNIT;
+        if (!passed_over && is_whole) { /* what is not was written into by a thread that had been given up */
+            *position = position_plus(next, units, 1);
+            return record;
+        }
     }
-    *position = position_plus(*position, units, 1);
-    return (const struct span_record *)(queue->memory + (at & (queue->units - 1)) * QUEUE_UNIT);
+}
+
+bool queue_recover(struct queue *queue)
+{
+    uint64_t units = thread.progress.reserved_units, at = thread.progress.reserved_at, passed_over;
+    if (!units || !queue->units)
+        return false;
+    thread.progress.reserved_units = 0;
+    if (committed(queue, at, &passed_over))
+        return true;
+    if (at != units_of(atomic_load_explicit(&queue->tail, memory_order_relaxed)))
+        atomic_store_explicit(&queue->sequence[at & (queue->units - 1)], ((at + units) & UNITS_MASK) | GIVEN_UP, memory_order_release);
+    return false;
+}
+
+void queue_pass_stuck(struct queue *queue)
+{
+    queue_position tail = atomic_load_explicit(&queue->tail, memory_order_acquire);
+    queue_position next = position_plus(queue->head, 1, 1);
+    uint64_t passed_over;
+    while (units_of(next) != units_of(tail) && !committed(queue, units_of(next), &passed_over))
+        next = position_plus(next, 1, 0);
+    queue_release(queue, next);
 }
 
 void queue_release(struct queue *queue, queue_position position)
 {
+    /* At the end nothing is left, however many were passed over on the way. */
+    queue_position tail = atomic_load_explicit(&queue->tail, memory_order_relaxed);
+    if (units_of(position) == units_of(tail))
+        position = tail;
     /* Release: pairs with the acquire in has_room. */
     atomic_store_explicit(&queue->head, position, memory_order_release);
 }

@@ -5,21 +5,42 @@
 #include "process.h"
 #include "system.h"
 
+#include <signal.h>
+
 #include <stdatomic.h>
 
 __thread struct thread thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* A frame that was left by longjmp is told from one that was interrupted by a signal by the stack: it lies below us
- * then, and not further away than a stack is likely to be. */
+/* A frame that was left by longjmp is told from one that was interrupted by a signal by the stack: it lies below us, or about
+ * where we are, and not further away than a stack is likely to be. */
 #define STACK_REACH (1024 * 1024)
+
+/* A handler's frame lies further below than this, with the registers of what it interrupted in between; hooks differ
+ * from each other by less. */
+#define SIGNAL_FRAME_MIN 768
+
+static bool is_on_signal_stack(void)
+{
+    stack_t now;
+    return system(sigaltstack, NULL, &now) == 0 && (now.ss_flags & SS_ONSTACK);
+}
+
+/* Whether the frame that set the mark is gone, so that this one is not inside it. */
+static bool was_left(uintptr_t frame)
+{
+    return frame + SIGNAL_FRAME_MIN >= thread.inside && frame <= thread.inside + STACK_REACH && !is_on_signal_stack();
+}
 
 bool thread_enter(void)
 {
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
     if (thread.vfork_depth)
         return false;
-    if (thread.inside && (frame < thread.inside || frame - thread.inside > STACK_REACH))
-        return false;
+    if (__builtin_expect(thread.inside != 0, 0)) {
+        if (!was_left(frame))
+            return false;
+        thread.was_left = true;
+    }
     thread.inside = frame;
     atomic_signal_fence(memory_order_seq_cst);
     process_check();

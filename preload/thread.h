@@ -12,11 +12,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How far the span has come that is just being begun or finished: all that is needed to make good a longjmp out of it. */
+struct span_progress {
+    uint64_t reserved_at;    /* units of the queue that are being reserved, or are and are not committed yet (queue.c) */
+    uint64_t reserved_units; /* 0: none */
+    uint64_t stage;          /* enum span_stage */
+};
+
 struct thread {
     uintptr_t inside;        /* frame of ours that is at work; 0 when none is */
     uint32_t vfork_depth;    /* > 0: in the child of a vfork, whose memory is its parent's (preload/vfork.S) */
     uint32_t stripe;         /* of the counters, from 1; 0: not chosen yet */
     uint64_t random[4];      /* state of the id generator */
+    struct span_progress progress;
+    bool was_left;           /* a longjmp took this thread out of our code: what it was at must be put in order (tracer.c) */
     uint32_t random_process; /* the process generation it was seeded in; 0: never */
 };
 
@@ -24,6 +33,21 @@ extern __thread struct thread thread __attribute__((tls_model("initial-exec"), v
 
 /* False when this thread is in our code already, or is the child of a vfork: then nothing may be touched. */
 bool thread_enter(void);
+
+/* Steps of a span through the accounts, told so that a longjmp between two of them can be made good. */
+enum span_stage {
+    SPAN_STAGE_NONE,
+    SPAN_STAGE_STARTED, /* counted as started and not yet anywhere else */
+    SPAN_STAGE_PUSHED,  /* held as open, and perhaps in the queue */
+    SPAN_STAGE_COUNTED, /* held as open, and counted elsewhere too */
+};
+
+static inline void thread_span_stage(enum span_stage stage)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    thread.progress.stage = stage;
+    atomic_signal_fence(memory_order_seq_cst);
+}
 
 static inline void thread_leave(void)
 {

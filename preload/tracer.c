@@ -10,7 +10,6 @@
 #include "exporter_thread.h"
 #include "process.h"
 #include "queue.h"
-#include "thread.h"
 #include "trace_context.h"
 
 #include <stdatomic.h>
@@ -139,9 +138,11 @@ static void add_facts(struct exchange *exchange, const struct message *request, 
 struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, uint64_t now_ns)
 {
     counter_add(thread_stripe(), COUNT_started, 1);
+    thread_span_stage(SPAN_STAGE_STARTED);
     struct exchange *exchange = exchange_take(facts_size(request, connection->unix_path));
     if (!exchange) {
         counter_add(thread_stripe(), COUNT_dropped_memory, 1);
+        thread_span_stage(SPAN_STAGE_NONE);
         return NULL;
     }
     exchange->answered = false;
@@ -169,6 +170,7 @@ struct exchange *tracer_begin(const struct message *request, const struct tracer
         exchange->record.trace_flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
         counter_add(thread_stripe(), COUNT_sampled_out, 1);
     }
+    thread_span_stage(SPAN_STAGE_NONE);
     return exchange;
 }
 
@@ -183,43 +185,65 @@ static bool is_counted(const struct exchange *exchange)
     return exchange->sampled && exchange->generation == process.generation;
 }
 
+/* Into the queue, or into the counter that says why not; the span's stage is COUNTED then. */
 static void deliver(const struct span_record *record)
 {
-    if (!exporter_thread_prepare()) {
+    enum queue_result result = QUEUE_OK;
+    bool has_thread = exporter_thread_prepare();
+    if (has_thread)
+        result = queue_push(&span_queue, record);
+    if (!has_thread)
         counter_add(thread_stripe(), COUNT_dropped_no_thread, 1);
-        return;
-    }
-    switch (queue_push(&span_queue, record)) {
-    case QUEUE_OK:
-        exporter_thread_notify();
-        break;
-    case QUEUE_FULL:
-        counter_add(thread_stripe(), COUNT_dropped_queue_full, 1);
-        break;
-    case QUEUE_TOO_LARGE:
-        counter_add(thread_stripe(), COUNT_dropped_too_large, 1);
-        break;
-    }
+    else if (result != QUEUE_OK)
+        counter_add(thread_stripe(), result == QUEUE_FULL ? COUNT_dropped_queue_full : COUNT_dropped_too_large, 1);
+    thread_span_stage(SPAN_STAGE_COUNTED);
+}
+
+static void progress_back_to(const struct span_progress *progress)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    thread.progress = *progress;
+    atomic_signal_fence(memory_order_seq_cst);
 }
 
 void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error error, int error_number)
 {
+    const struct span_progress interrupted = thread.progress; /* of the frame below a signal handler, if this is in one */
     struct span_record *record = &exchange->record;
     if (is_counted(exchange)) {
         record->end_ns = end_ns > record->start_ns ? end_ns : record->start_ns;
         record->error = (uint8_t)error;
         record->error_number = (uint32_t)error_number;
-        open_add(-1);
+        thread_span_stage(SPAN_STAGE_PUSHED);
         deliver(record);
+        open_add(-1);
+        progress_back_to(&interrupted);
+        exporter_thread_notify();
     }
     exchange_give(exchange);
 }
 
 void tracer_drop(struct exchange *exchange, enum counter reason)
 {
+    const struct span_progress interrupted = thread.progress;
     if (is_counted(exchange)) {
-        open_add(-1);
+        thread_span_stage(SPAN_STAGE_NONE);
         counter_add(thread_stripe(), reason, 1);
+        thread_span_stage(SPAN_STAGE_COUNTED);
+        open_add(-1);
+        progress_back_to(&interrupted);
     }
     exchange_give(exchange);
+}
+
+void tracer_recover(void)
+{
+    uint64_t stage = thread.progress.stage;
+    bool is_queued = queue_recover(&span_queue);
+    thread.was_left = false;
+    thread_span_stage(SPAN_STAGE_NONE);
+    if (stage == SPAN_STAGE_STARTED)
+        counter_add(thread_stripe(), COUNT_dropped_framing, 1);
+    else if (stage == SPAN_STAGE_COUNTED || (stage == SPAN_STAGE_PUSHED && is_queued))
+        open_add(-1);
 }

@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "exchange.h"
 #include "protocol.h"
+#include "thread.h"
 
 /* What a span needs to know of the connection it is on. */
 struct tracer_connection {
@@ -29,6 +30,19 @@ void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error e
 
 /* The span is not to be: counted as dropped for `reason`, unless it was sampled out or is another process's. */
 void tracer_drop(struct exchange *exchange, enum counter reason);
+
+/* This thread was taken out of one of the calls above by a longjmp: its span is put in order in the accounts. */
+void tracer_recover(void);
+
+/* thread_enter, and what it found left behind put in order. */
+static inline bool tracer_enter(void)
+{
+    if (!thread_enter())
+        return false;
+    if (__builtin_expect(thread.was_left, 0))
+        tracer_recover();
+    return true;
+}
 
 /* Spans that have begun and not ended. */
 uint64_t tracer_open(void);

@@ -6,7 +6,7 @@
 #include "traffic.h"
 
 #include "clock.h"
-#include "thread.h"
+#include "tracer.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -40,7 +40,7 @@ static bool is_same(const struct call *call)
 
 static bool enter(const struct call *call, enum direction direction)
 {
-    if (!thread_enter()) {
+    if (!tracer_enter()) {
         if (!thread.vfork_depth)
             atomic_store_explicit(&call->connection->reentered, true, memory_order_relaxed);
         return false;

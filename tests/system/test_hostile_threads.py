@@ -37,11 +37,14 @@ def test_handlers_that_use_connections_break_nothing(receiver, scenario):
 
 
 def test_jumps_out_of_anything_leave_nothing_stuck(receiver):
-    """Two seconds of siglongjmp from a timer, wherever it hits; then all is as before: spans, accounts, and an idle process."""
+    """Two seconds of siglongjmp from a timer, wherever it hits; then all is as before: spans and an idle process.
+
+    A jump between two instructions that keep the accounts cannot be made good: README says so, with this bound.
+    """
     sidecar = receiver()
-    end = compared([built("threads", "-O1", "-rdynamic"), "jump_from_anywhere"], sidecar, OTEL_BSP_MAX_QUEUE_SIZE=100000)
+    end = compared([built("threads", "-O1", "-rdynamic"), "jump_from_anywhere"], sidecar, tolerance=1, OTEL_BSP_MAX_QUEUE_SIZE=100000)
     assert b"idle: yes\ncalm: 10\n" in end.stdout
-    line, = counters_in(end.text)
+    line, = counters_in(end.text, tolerance=1)
     assert line["dropped_queue_full"] == 0, shown([line])
     last = sorted(sidecar.spans, key=lambda span: span.end_ns)[-20:]
     assert len(last) == 20 and all(span["http.response.status_code"] == 200 for span in last), "what came after is not seen"

@@ -37,7 +37,7 @@ static const char *find(const char *name, size_t capacity)
 {
     static char found[512];
     struct address addresses[8];
-    struct patience patience = {UINT64_MAX, interrupted};
+    struct patience patience = {.deadline_ns = UINT64_MAX, .interrupted = interrupted};
     int count = hosts_find(path, slice_of(name), &patience, addresses, capacity);
     if (count < 0)
         snprintf(found, sizeof found, "%d", count);

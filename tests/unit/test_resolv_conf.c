@@ -33,7 +33,7 @@ static const char *read_file(const char *content)
     static int fd = -1;
     static char line[8192];
     struct resolv_conf conf;
-    struct patience patience = {UINT64_MAX, never};
+    struct patience patience = {.deadline_ns = UINT64_MAX, .interrupted = never};
     size_t at = 0, len = content ? strlen(content) : 0;
     if (fd < 0)
         fd = mkstemp(path);
@@ -111,6 +111,6 @@ Test(resolv_conf, gives_up_when_patience_does)
 {
     struct resolv_conf conf;
     read_file("nameserver 10.0.0.1\n");
-    cr_expect_eq(resolv_conf_read(&conf, path, &(struct patience){UINT64_MAX, at_once}), -EINTR);
-    cr_expect_eq(resolv_conf_read(&conf, path, &(struct patience){0, never}), -ETIMEDOUT);
+    cr_expect_eq(resolv_conf_read(&conf, path, &(struct patience){.deadline_ns = UINT64_MAX, .interrupted = at_once}), -EINTR);
+    cr_expect_eq(resolv_conf_read(&conf, path, &(struct patience){.deadline_ns = 0, .interrupted = never}), -ETIMEDOUT);
 }

@@ -26,7 +26,7 @@ def exchanges_in(stdout):
     return sum(map(int, re.findall(rb"^exchanges (\d+)$", stdout, re.M)))
 
 
-def compared(argv, sidecar, timeout=20, preload=None, **settings):
+def compared(argv, sidecar, timeout=20, preload=None, tolerance=0, **settings):
     """Runs it twice; the same must be seen. Returns its end under the library, where every counter line has been checked."""
     bare = run(argv, bare_environment(), timeout)
     variables = environment(sidecar.endpoint, "hostile", **{"OTEL_BSP_SCHEDULE_DELAY": 3, **settings})
@@ -35,7 +35,7 @@ def compared(argv, sidecar, timeout=20, preload=None, **settings):
     end = run(argv, variables, timeout)
     with_us, without = ((one.status, one.stdout.decode(), own) for one, own in ((end, end.own_stderr), (bare, bare.stderr)))
     assert with_us == without, f"with the library {with_us}, without {without}"
-    counters_in(end.text)
+    counters_in(end.text, tolerance)
     return end
 
 
