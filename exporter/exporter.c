@@ -14,12 +14,14 @@
 #include "counters.h"
 #include "delivery.h"
 #include "exporter_state.h"
+#include "output.h"
 #include "own_descriptors.h"
 #include "transport.h"
 
 #include <stdatomic.h>
 
 static uint32_t prepared_for; /* process generation whose resource and connection these are */
+static uint64_t batch_ns; /* when what waits is to go, full batch or not; 0: nothing waits. A pause does not put it off. */
 static bool can_export;
 static bool is_apart; /* has a descriptor table of its own, or needs none */
 
@@ -98,6 +100,7 @@ static void prepare(void)
     if (config.exporter == EXPORTER_OTLP)
         delivery_prepare();
     prepared_for = exporter.generation;
+    batch_ns = 0;
 }
 
 /* The console is a descriptor of the application's, so our thread must share its table then, and opens nothing. */
@@ -109,7 +112,7 @@ void exporter_prepare_console(void)
 
 static void write_console(struct slice line)
 {
-    while (line.len) {
+    while (line.len && output_stdout_is_same()) { /* not into what else the program has opened there */
         long n = system(write, 1, line.ptr, line.len);
         if (n <= 0 && n != -EINTR)
             return;
@@ -197,7 +200,6 @@ static void export_batch(void)
 
 static void run(void)
 {
-    uint64_t batch_ns = 0; /* when what waits is to go, full batch or not */
     while (!stop_is_wanted()) {
         if (!queue_length(&span_queue)) {
             answer_flush();

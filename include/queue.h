@@ -34,8 +34,7 @@ typedef uint64_t queue_position;
 struct queue {
     _Atomic uint64_t units; /* capacity, a power of two; 0: not open */
     _Atomic uint64_t spans; /* capacity */
-    char *_Atomic memory;   /* units * QUEUE_UNIT bytes */
-    _Atomic uint64_t *_Atomic sequence; /* one for each unit */
+    char *_Atomic memory;   /* the units, and behind them a sequence number for each */
     _Alignas(64) _Atomic queue_position tail;      /* producers: reserved up to here */
     _Atomic queue_position head_seen;              /* producers: a head that was true once, kept beside tail */
     _Alignas(64) _Atomic queue_position head;      /* consumer: released up to here */

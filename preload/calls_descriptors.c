@@ -22,9 +22,10 @@ struct peer {
     struct sockaddr_storage own;
 };
 
-static void peer_asked_for(struct peer *peer, struct sockaddr *address, socklen_t *len)
+static void peer_asked_for(struct peer *peer, int fd, struct sockaddr *address, socklen_t *len)
 {
-    bool is_own = !address && process.enabled;
+    /* Where no address is wanted some families have none to give, and would fail (AF_ALG). */
+    bool is_own = !address && process.enabled && fdtable_entry(fd) == FDTABLE_STREAM;
     peer->own_len = sizeof peer->own;
     peer->address = is_own ? (struct sockaddr *)&peer->own : address;
     peer->len = is_own ? &peer->own_len : len;
@@ -33,7 +34,9 @@ static void peer_asked_for(struct peer *peer, struct sockaddr *address, socklen_
 
 static int peer_accepted(const struct peer *peer, int fd)
 {
-    if (fd >= 0 && process.enabled) /* an address that did not fit was cut, and its true length returned: accept(2) */
+    if (fd >= 0 && process.enabled && !peer->address) /* a listener that we have not seen begin */
+        descriptor_handed_to_us(fd, ROLE_SERVER);
+    else if (fd >= 0 && process.enabled) /* an address that did not fit was cut, and its true length returned: accept(2) */
         descriptor_accepted(fd, peer->address, *peer->len < peer->room ? *peer->len : peer->room);
     return fd;
 }
@@ -41,14 +44,14 @@ static int peer_accepted(const struct peer *peer, int fd)
 int hook_accept(int fd, struct sockaddr *address, socklen_t *len)
 {
     struct peer peer;
-    peer_asked_for(&peer, address, len);
+    peer_asked_for(&peer, fd, address, len);
     return peer_accepted(&peer, NEXT(accept)(fd, peer.address, peer.len));
 }
 
 int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
     struct peer peer;
-    peer_asked_for(&peer, address, len);
+    peer_asked_for(&peer, fd, address, len);
     return peer_accepted(&peer, NEXT(accept4)(fd, peer.address, peer.len, flags));
 }
 
@@ -124,4 +127,35 @@ FILE *hook_freopen64(const char *path, const char *mode, FILE *stream)
     FILE *(*libc)(const char *, const char *, FILE *) = NEXT(freopen64);
     descriptor_closes(descriptor_of(stream));
     return reopened(libc(path, mode, stream));
+}
+
+/* What libc prints to a descriptor it writes by calls of its own: on a connection that is a part we do not see. */
+int hook_vdprintf(int fd, const char *format, va_list list)
+{
+    descriptor_opened_as_stream("", fd);
+    return NEXT(vdprintf)(fd, format, list);
+}
+
+int hook_dprintf(int fd, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int rc = hook_vdprintf(fd, format, list);
+    va_end(list);
+    return rc;
+}
+
+int hook___vdprintf_chk(int fd, int flag, const char *format, va_list list)
+{
+    descriptor_opened_as_stream("", fd);
+    return NEXT(__vdprintf_chk)(fd, flag, format, list);
+}
+
+int hook___dprintf_chk(int fd, int flag, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int rc = hook___vdprintf_chk(fd, flag, format, list);
+    va_end(list);
+    return rc;
 }

@@ -19,12 +19,13 @@ extern char **environ;
 
 _Static_assert(offsetof(struct thread, vfork_depth) == 8, "VFORK_DEPTH of vfork.S");
 
-/* In the child nothing but the wiped page is needed, unless the kernel cannot wipe one, or only says so (qemu-user). */
-static pid_t forked(pid_t pid)
+/* The child begins anew while it has one thread. What the wiped page would tell later is for children that were made
+ * without us, and comes too late for those whose first threads meet here at once; and some kernels do not wipe. */
+static pid_t forked(pid_t pid, uint32_t generation)
 {
     if (!process.enabled)
         return pid;
-    if (pid == 0 && (!process.alive || *process.alive))
+    if (pid == 0 && process.generation == generation)
         process_reborn();
     else if (pid > 0)
         atomic_fetch_add_explicit(&process.forks, 1, memory_order_relaxed);
@@ -33,12 +34,14 @@ static pid_t forked(pid_t pid)
 
 pid_t hook_fork(void)
 {
-    return forked(NEXT(fork)());
+    uint32_t generation = process.generation;
+    return forked(NEXT(fork)(), generation);
 }
 
 pid_t hook__Fork(void)
 {
-    return forked(NEXT(_Fork)());
+    uint32_t generation = process.generation;
+    return forked(NEXT(_Fork)(), generation);
 }
 
 /* A child on our memory, while we wait for it to execute or end: a vfork by another name. */
@@ -46,10 +49,11 @@ int hook_clone(int (*run)(void *), void *stack, int flags, void *argument, void 
 {
     int (*libc)(int (*)(void *), void *, int, void *, void *, void *, void *) = NEXT(clone);
     bool is_vfork = (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK);
+    uint32_t generation = process.generation;
     thread.vfork_depth += is_vfork;
     int pid = libc(run, stack, flags, argument, parent_id, thread_block, child_id);
     thread.vfork_depth -= is_vfork;
-    return flags & CLONE_VM ? pid : forked(pid);
+    return flags & CLONE_VM ? pid : forked(pid, generation);
 }
 
 /* libc forks and lets the parent go by calls of its own, which do not pass here. */
@@ -106,11 +110,11 @@ static size_t count_arguments(va_list list)
     return count;
 }
 
-static void copy_arguments(const char **argv, const char *first, size_t count, va_list list)
+static void copy_arguments(const char **argv, const char *first, size_t count, va_list *list)
 {
     argv[0] = first;
     for (size_t i = 1; i <= count; i++)
-        argv[i] = va_arg(list, const char *);
+        argv[i] = va_arg(*list, const char *);
 }
 
 #define ARGUMENTS(first)                                  \
@@ -120,7 +124,7 @@ static void copy_arguments(const char **argv, const char *first, size_t count, v
     va_end(list);                                         \
     const char *argv[count + 1];                          \
     va_start(list, first);                                \
-    copy_arguments(argv, first, count, list)
+    copy_arguments(argv, first, count, &list)
 
 int hook_execl(const char *path, const char *argument, ...)
 {
@@ -214,7 +218,13 @@ int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
     return rc;
 }
 
-void *next_syscall __attribute__((visibility("hidden")));
+/* The end of one thread. If it is the program's last, ours would keep the process from ending. */
+static void thread_ends(void)
+{
+    process_before_exec();
+    exporter_thread_pause();
+    exporter_thread_unpause();
+}
 
 /* From syscall.S: the calls that concern us, and all of them before `next` is resolved. */
 __attribute__((visibility("hidden"))) long syscall_watched(long number, long a, long b, long c, long d, long e, long f);
@@ -222,13 +232,14 @@ __attribute__((visibility("hidden"))) long syscall_watched(long number, long a, 
 long syscall_watched(long number, long a, long b, long c, long d, long e, long f)
 {
     long (*libc)(long, ...) = (long (*)(long, ...))(uintptr_t)NEXT(syscall);
-    next_syscall = (void *)(uintptr_t)libc;
+    if (number == SYS_exit)
+        thread_ends();
     if (number == SYS_close_range) {
         if (!(c & 4)) /* CLOSE_RANGE_CLOEXEC */
             descriptor_range_closes((unsigned)a, (unsigned)b);
         return libc(number, a, b, c, d, e, f);
     }
-    if (number == SYS_prctl && !is_per_thread((int)a))
+    if (number == SYS_exit || (number == SYS_prctl && !is_per_thread((int)a)))
         return libc(number, a, b, c, d, e, f);
     bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
                      (number == SYS_prctl && a == PR_SET_SECCOMP);

@@ -220,13 +220,6 @@ static void connection_end(struct connection *connection)
     pool_give(&connections, connection);
 }
 
-void connection_process_exit(struct connection *connection)
-{
-    uint32_t users = atomic_load_explicit(&connection->users, memory_order_acquire);
-    if (!(users & (DESCRIPTOR_ONE - 1)))
-        finish_on_close(connection, SPAN_ERROR_PROCESS_EXIT);
-}
-
 /* --- users ------------------------------------------------------------------------------------------------- */
 
 bool connection_share(struct connection *connection)
@@ -250,6 +243,18 @@ static void drop_use(struct connection *connection, uint32_t use)
 void connection_release(struct connection *connection)
 {
     drop_use(connection, DESCRIPTOR_ONE);
+}
+
+void connection_process_exit(struct connection *connection)
+{
+    const uint32_t both = direction_one(DIRECTION_SENT) + direction_one(DIRECTION_RECEIVED);
+    uint32_t users = atomic_load_explicit(&connection->users, memory_order_relaxed);
+    if (users % DESCRIPTOR_ONE || users < DESCRIPTOR_ONE) /* somebody is at it, or it is gone */
+        return;
+    if (!atomic_compare_exchange_strong_explicit(&connection->users, &users, users + both, memory_order_acquire, memory_order_relaxed))
+        return;
+    finish_on_close(connection, SPAN_ERROR_PROCESS_EXIT);
+    drop_use(connection, both);
 }
 
 bool connection_enter(struct connection *connection, enum direction direction)

@@ -235,7 +235,7 @@ void descriptor_opened_as_stream(const void *stream, int fd)
 
 /* A descriptor that we did not see begin: watched from here on when it is a connected stream. What is in the middle of
  * a message shows by its first bytes, which are no request. */
-void descriptor_handed_to_us(int fd)
+void descriptor_handed_to_us(int fd, enum role role)
 {
     union {
         struct sockaddr any;
@@ -248,7 +248,7 @@ void descriptor_handed_to_us(int fd)
     if (socket_option(fd, SO_TYPE) != SOCK_STREAM || !is_stream_family(socket_option(fd, SO_DOMAIN)))
         return;
     if (system(getpeername, fd, &peer, &len) == 0)
-        watch(fd, ROLE_UNKNOWN, &peer.any, len);
+        watch(fd, role, &peer.any, len);
 }
 
 void descriptor_handed_over(int fd)

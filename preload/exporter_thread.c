@@ -33,6 +33,7 @@ static _Atomic uint32_t starting;  /* 1: a thread of the application's is starti
 static _Atomic uint32_t paused;    /* > 0: not to be started */
 static _Atomic bool forbidden;
 static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
+static queue_position gave_up_at;  /* the queue's tail when a flush got not everything out: not worth waiting for twice */
 static char *stack; /* lowest address, behind the guard page */
 
 /* Runs `body` on a new thread with this stack and thread pointer. Returns its id, or -errno. */
@@ -173,8 +174,13 @@ static bool ensure_started(void)
         return true;
     if (atomic_load_explicit(&forbidden, memory_order_relaxed))
         return false;
-    if (atomic_load_explicit(&paused, memory_order_acquire) || atomic_exchange_explicit(&starting, 1, memory_order_acquire))
-        return true; /* whoever is at it, or resumes it, will; the span can wait in the queue */
+    /* First `starting`, then `paused`; exporter_thread_pause does it the other way round, so one of us sees the other. */
+    if (atomic_exchange_explicit(&starting, 1, memory_order_seq_cst))
+        return true; /* whoever is at it will; the span can wait in the queue */
+    if (atomic_load_explicit(&paused, memory_order_seq_cst)) {
+        atomic_store_explicit(&starting, 0, memory_order_release);
+        return true; /* whoever resumes it will */
+    }
     bool started = is_running() || start_again();
     atomic_store_explicit(&starting, 0, memory_order_release);
     notice_print();
@@ -200,6 +206,8 @@ void exporter_thread_notify(void)
     /* Pairs with the fence in exporter.c, sleep_until: either it sees our span, or we see that it sleeps. */
     atomic_thread_fence(memory_order_seq_cst);
     uint32_t sleep = atomic_load_explicit(&exporter.sleep, memory_order_relaxed);
+    if (!is_running()) /* it was stopped since exporter_thread_prepare, before there was anything to start it again for */
+        ensure_started();
     if (sleep == EXPORTER_WAITS_FOR_SPAN ||
         (sleep == EXPORTER_WAITS_FOR_BATCH && queue_length(&span_queue) >= config.max_export_batch_size))
         wake();
@@ -231,13 +239,15 @@ static void join(uint64_t deadline_ns)
                                    .tv_nsec = (long)((deadline_ns - now_ns) % 1000000000)};
         system(futex, &exporter.thread, FUTEX_WAIT, now_id, &timeout);
     }
+    system(futex, &exporter.thread, FUTEX_WAKE, INT32_MAX); /* the kernel wakes one; others may be waiting too */
     while (id && system(tgkill, process_id, id, 0) == 0 && clock_ns() < deadline_ns)
         system(sched_yield);
 }
 
 void exporter_thread_flush(void)
 {
-    if (!queue_length(&span_queue) || atomic_load_explicit(&forbidden, memory_order_relaxed))
+    queue_position tail = atomic_load_explicit(&span_queue.tail, memory_order_relaxed);
+    if (!queue_length(&span_queue) || atomic_load_explicit(&forbidden, memory_order_relaxed) || tail == gave_up_at)
         return;
     uint64_t deadline_ns = clock_ns() + (uint64_t)config.exit_timeout_ms * 1000000;
     uint32_t done = atomic_load_explicit(&exporter.flush_done, memory_order_acquire);
@@ -248,6 +258,7 @@ void exporter_thread_flush(void)
         return;
     wake();
     wait_for_change(&exporter.flush_done, done, deadline_ns);
+    gave_up_at = queue_length(&span_queue) ? tail : 0;
 }
 
 /* Our thread answers a stop within milliseconds; one that does not is held up by the kernel, and waiting on would hold
@@ -259,9 +270,9 @@ void exporter_thread_pause(void)
     if (!process.enabled || thread.vfork_depth)
         return;
     process_check();
-    atomic_fetch_add_explicit(&paused, 1, memory_order_acq_rel);
+    atomic_fetch_add_explicit(&paused, 1, memory_order_seq_cst);
     uint64_t deadline_ns = 0;
-    while (atomic_load_explicit(&starting, memory_order_acquire) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
+    while (atomic_load_explicit(&starting, memory_order_seq_cst) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
         system(sched_yield);
     if (!is_running())
         return;
@@ -270,11 +281,16 @@ void exporter_thread_pause(void)
     join(clock_ns() + STOP_LIMIT_NS);
 }
 
+void exporter_thread_unpause(void)
+{
+    if (process.enabled && !thread.vfork_depth)
+        atomic_fetch_sub_explicit(&paused, 1, memory_order_acq_rel);
+}
+
 void exporter_thread_resume(void)
 {
-    if (!process.enabled || thread.vfork_depth)
-        return;
-    if (atomic_fetch_sub_explicit(&paused, 1, memory_order_acq_rel) - 1 == 0 && queue_length(&span_queue))
+    exporter_thread_unpause();
+    if (process.enabled && !thread.vfork_depth && !atomic_load_explicit(&paused, memory_order_acquire) && queue_length(&span_queue))
         ensure_started();
 }
 
@@ -290,5 +306,6 @@ void exporter_thread_forget(void)
     exporter.stop = exporter.flush_wanted = exporter.flush_done = 0;
     starting = paused = 0;
     refused_ns = 0;
+    gave_up_at = 0;
     queue_clear(&span_queue);
 }

@@ -24,6 +24,9 @@ void exporter_thread_flush(void);
 void exporter_thread_pause(void);
 void exporter_thread_resume(void);
 
+/* As _resume, but nothing is started before the next span. */
+void exporter_thread_unpause(void);
+
 /* Never again: a seccomp filter that we did not grow up with may kill the process for a call of ours. */
 void exporter_thread_forbid(void);
 

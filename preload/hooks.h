@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>

@@ -9,6 +9,7 @@ struct next next;
 
 int (*clock_vdso)(int clock, struct timespec *now);
 char **next_program_name;
+void *next_syscall __attribute__((visibility("hidden"))); /* for syscall.S */
 
 int *__errno_location(void);
 
@@ -44,4 +45,5 @@ void next_resolve(void)
     for (void **place = (void **)&next; place < (void **)(&next + 1); place++)
         if (!*place)
             *place = (void *)(uintptr_t)next_missing;
+    next_syscall = (void *)(uintptr_t)next.syscall;
 }

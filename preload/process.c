@@ -75,7 +75,7 @@ static bool is_same_file(int a, int b)
 /* Started by inetd or its kin (systemd with Accept=yes): the connection is descriptors 0, 1 and 2. */
 static void adopt_standard_descriptors(void)
 {
-    descriptor_handed_to_us(0);
+    descriptor_handed_to_us(0, ROLE_UNKNOWN);
     for (int fd = 1; fdtable_get(0) && fd <= 2; fd++)
         if (is_same_file(0, fd))
             descriptor_copied(fd, 0);
@@ -94,6 +94,8 @@ void process_start(void)
     if (config.sdk_disabled)
         return;
     output_stderr_is();
+    if (config.exporter == EXPORTER_CONSOLE)
+        output_stdout_is();
     keep_command();
     map_wiped_page();
     process.enabled = true;

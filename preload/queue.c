@@ -45,6 +45,20 @@ static uint64_t spans_between(queue_position from, queue_position to)
     return (to - from) & SPANS_MASK;
 }
 
+/* The bytes of a unit, and its sequence number, which stand behind all units. */
+static char *unit_at(struct queue *queue, uint64_t unit)
+{
+    uint64_t units = atomic_load_explicit(&queue->units, memory_order_acquire);
+    return atomic_load_explicit(&queue->memory, memory_order_acquire) + (unit & (units - 1)) * QUEUE_UNIT;
+}
+
+static _Atomic uint64_t *sequence_at(struct queue *queue, uint64_t unit)
+{
+    uint64_t units = atomic_load_explicit(&queue->units, memory_order_acquire);
+    char *behind = atomic_load_explicit(&queue->memory, memory_order_acquire) + units * QUEUE_UNIT;
+    return (_Atomic uint64_t *)behind + (unit & (units - 1));
+}
+
 int queue_open(struct queue *queue, uint32_t spans)
 {
     uint64_t bytes = BYTES_MIN;
@@ -60,10 +74,8 @@ int queue_open(struct queue *queue, uint32_t spans)
     char *mine = (char *)memory, *theirs = NULL;
     if (!atomic_compare_exchange_strong_explicit(&queue->memory, &theirs, mine, memory_order_acq_rel, memory_order_acquire)) {
         system(munmap, memory, size);
-        mine = theirs;
     }
-    queue->sequence = (_Atomic uint64_t *)(mine + bytes);
-    queue->spans = spans < SPANS_MASK / 2 ? spans : SPANS_MASK / 2;
+    atomic_store_explicit(&queue->spans, spans < SPANS_MASK / 2 ? spans : SPANS_MASK / 2, memory_order_relaxed);
     /* Release: pairs with the acquire in queue_push; whoever sees units sees the rest. */
     atomic_store_explicit(&queue->units, units, memory_order_release);
     return 0;
@@ -122,11 +134,11 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
     }
 
     uint64_t first = (units_of(tail) + padding) & UNITS_MASK;
-    memcpy(queue->memory + (first & (capacity - 1)) * QUEUE_UNIT, record, record->size);
+    memcpy(unit_at(queue, first), record, record->size);
     /* Release: pairs with the acquire in committed; the record is complete. */
-    atomic_store_explicit(&queue->sequence[first & (capacity - 1)], (first + need) & UNITS_MASK, memory_order_release);
+    atomic_store_explicit(sequence_at(queue, first), (first + need) & UNITS_MASK, memory_order_release);
     if (padding)
-        atomic_store_explicit(&queue->sequence[units_of(tail) & (capacity - 1)], first | PADDING, memory_order_release);
+        atomic_store_explicit(sequence_at(queue, units_of(tail)), first | PADDING, memory_order_release);
     atomic_signal_fence(memory_order_seq_cst);
     thread.progress.reserved_units = 0;
     return QUEUE_OK;
@@ -136,7 +148,7 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
 static uint64_t committed(struct queue *queue, uint64_t at, uint64_t *passed_over)
 {
     /* Acquire: pairs with the release in queue_push. */
-    uint64_t sequence = atomic_load_explicit(&queue->sequence[at & (queue->units - 1)], memory_order_acquire);
+    uint64_t sequence = atomic_load_explicit(sequence_at(queue, at), memory_order_acquire);
     uint64_t units = (sequence - at) & UNITS_MASK;
     *passed_over = sequence & (PADDING | GIVEN_UP);
     return units <= queue->units ? units : 0;
@@ -152,7 +164,7 @@ const struct span_record *queue_peek(struct queue *queue, queue_position *positi
         units = committed(queue, at, &passed_over);
         if (!units)
             return NULL;
-        const struct span_record *record = (const struct span_record *)(queue->memory + (at & (queue->units - 1)) * QUEUE_UNIT);
+        const struct span_record *record = (const struct span_record *)(unit_at(queue, at));
         bool is_whole = record->size >= sizeof *record && record->size <= units * QUEUE_UNIT;
         if (!passed_over && is_whole) { /* what is not was written into by a thread that had been given up */
             *position = position_plus(next, units, 1);
@@ -170,7 +182,7 @@ bool queue_recover(struct queue *queue)
     if (committed(queue, at, &passed_over))
         return true;
     if (at != units_of(atomic_load_explicit(&queue->tail, memory_order_relaxed)))
-        atomic_store_explicit(&queue->sequence[at & (queue->units - 1)], ((at + units) & UNITS_MASK) | GIVEN_UP, memory_order_release);
+        atomic_store_explicit(sequence_at(queue, at), ((at + units) & UNITS_MASK) | GIVEN_UP, memory_order_release);
     return false;
 }
 

@@ -23,6 +23,7 @@
 syscall:
     .cfi_startproc
     endbr64
+    watch SYS_exit
     watch SYS_seccomp
     watch SYS_close_range
     watch SYS_setuid
@@ -52,6 +53,7 @@ syscall:
 syscall:
     .cfi_startproc
     bti c
+    watch SYS_exit
     watch SYS_seccomp
     watch SYS_close_range
     watch SYS_setuid

@@ -185,8 +185,8 @@ static bool is_counted(const struct exchange *exchange)
     return exchange->sampled && exchange->generation == process.generation;
 }
 
-/* Into the queue, or into the counter that says why not; the span's stage is COUNTED then. */
-static void deliver(const struct span_record *record)
+/* Into the queue (true), or into the counter that says why not; the span's stage is COUNTED then. */
+static bool deliver(const struct span_record *record)
 {
     enum queue_result result = QUEUE_OK;
     bool has_thread = exporter_thread_prepare();
@@ -197,6 +197,7 @@ static void deliver(const struct span_record *record)
     else if (result != QUEUE_OK)
         counter_add(thread_stripe(), result == QUEUE_FULL ? COUNT_dropped_queue_full : COUNT_dropped_too_large, 1);
     thread_span_stage(SPAN_STAGE_COUNTED);
+    return has_thread && result == QUEUE_OK;
 }
 
 static void progress_back_to(const struct span_progress *progress)
@@ -215,10 +216,11 @@ void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error e
         record->error = (uint8_t)error;
         record->error_number = (uint32_t)error_number;
         thread_span_stage(SPAN_STAGE_PUSHED);
-        deliver(record);
+        bool is_queued = deliver(record);
         open_add(-1);
         progress_back_to(&interrupted);
-        exporter_thread_notify();
+        if (is_queued)
+            exporter_thread_notify();
     }
     exchange_give(exchange);
 }

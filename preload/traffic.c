@@ -173,9 +173,14 @@ static void each_right(const struct msghdr *message, void visit(int fd))
     }
 }
 
+static void received_right(int fd)
+{
+    descriptor_handed_to_us(fd, ROLE_UNKNOWN);
+}
+
 void traffic_received_rights(const struct msghdr *message)
 {
-    each_right(message, descriptor_handed_to_us);
+    each_right(message, received_right);
 }
 
 void traffic_sends_rights(const struct msghdr *message)

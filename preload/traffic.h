@@ -58,7 +58,7 @@ void traffic_sends_rights(const struct msghdr *message);
 #define call_received_message(message, flags)                                                           \
     do {                                                                                                \
         if (call.connection)                                                                            \
-            traffic_received(&call, (message)->msg_iov, (message)->msg_iovlen, rc, (flags));            \
+            traffic_received(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
         if (rc >= 0 && (message)->msg_controllen)                                                       \
             traffic_received_rights(message);                                                           \
     } while (0)
@@ -85,7 +85,7 @@ void traffic_sends_rights(const struct msghdr *message);
 #define call_sent_message(message, flags)                                                    \
     do {                                                                                     \
         if (call.connection)                                                                 \
-            traffic_sent(&call, (message)->msg_iov, (message)->msg_iovlen, rc, (flags));     \
+            traffic_sent(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
         if (rc >= 0 && (message)->msg_controllen)                                            \
             traffic_sends_rights(message);                                                   \
     } while (0)
@@ -122,7 +122,7 @@ void descriptor_range_closes(unsigned first, unsigned last);
 void descriptor_copied(int copy, int fd);
 void descriptor_controlled(int rc, int fd, int command);
 void descriptor_opened_as_stream(const void *stream, int fd);
-void descriptor_handed_to_us(int fd);
+void descriptor_handed_to_us(int fd, enum role role);
 void descriptor_handed_over(int fd);
 
 /* The process ends: every request that is open ends with it. */

@@ -83,7 +83,7 @@ static void set_position(queue_position position)
 {
     queue.tail = queue.head = queue.head_seen = position;
     for (uint64_t i = 0; i < queue.units; i++)
-        queue.sequence[i] = position >> 24;
+        ((_Atomic uint64_t *)(queue.memory + queue.units * QUEUE_UNIT))[i] = position >> 24;
 }
 
 static void run(const char *name, uint32_t spans, uint32_t text, queue_position position)

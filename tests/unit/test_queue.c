@@ -195,7 +195,7 @@ Test(queue, positions_go_around)
         open_for(50);
         queue.tail = queue.head = queue.head_seen = starts[i];
         for (uint64_t unit = 0; unit < queue.units; unit++)
-            queue.sequence[unit] = starts[i] >> SPANS_BITS; /* as laps before would have left it */
+            ((_Atomic uint64_t *)(queue.memory + queue.units * QUEUE_UNIT))[unit] = starts[i] >> SPANS_BITS; /* as laps before would have left it */
         expect_empty();
         for (uint32_t n = 0; n < 50; n++)
             cr_assert_eq(push(n, 400), QUEUE_OK, "start %zu, number %u", i, n);
@@ -246,7 +246,7 @@ Test(queue, waits_for_what_is_being_written)
 {
     open_for(100);
     push(1, 200);
-    _Atomic uint64_t *sequence = &queue.sequence[0];
+    _Atomic uint64_t *sequence = (_Atomic uint64_t *)(queue.memory + queue.units * QUEUE_UNIT);
     uint64_t committed = *sequence;
     *sequence = 0;
     push(2, 200);
