@@ -32,10 +32,16 @@ static pid_t forked(pid_t pid, uint32_t generation)
     return pid;
 }
 
+/* Our thread ends before: a program that counts its threads when it forks finds its own (CPython 3.12 warns of others). */
 pid_t hook_fork(void)
 {
+    pid_t (*libc)(void) = NEXT(fork);
     uint32_t generation = process.generation;
-    return forked(NEXT(fork)(), generation);
+    exporter_thread_pause();
+    pid_t pid = forked(libc(), generation);
+    if (pid != 0)
+        exporter_thread_resume();
+    return pid;
 }
 
 pid_t hook__Fork(void)
