@@ -48,7 +48,7 @@ export CRITERION_SKIP="has_no_block_when_the_kernel_has_no_memory"
 status=0
 for source in tests/unit/test_*.c; do
     if grep -qE '#include "support_span.h"|cJSON' "$source"; then
-        echo "ok aarch64/$(basename "$source" .c) # skipped: needs cJSON"
+        echo "note aarch64/$(basename "$source" .c): not run here, needs cJSON"
         continue
     fi
     object "$source"

@@ -1,5 +1,6 @@
 /* test_hosts.c - names looked up in hosts files of every shape. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 
 #include "hosts.h"
 
@@ -133,16 +134,23 @@ Test(hosts, has_no_names_without_a_file_or_in_one_that_is_none)
     cr_expect_str_eq(find("collector", 8), "");
 }
 
+static int descriptors_open(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
 Test(hosts, stops_when_interrupted_and_leaves_no_descriptor)
 {
     write_file("10.0.0.1 collector\n", 19);
-    int kept = dup(0);
+    int before = descriptors_open();
     is_interrupted = true;
     char expected[16];
     snprintf(expected, sizeof expected, "%d", -EINTR);
     cr_expect_str_eq(find("collector", 8), expected);
     is_interrupted = false;
     cr_expect_str_eq(find("collector", 8), "10.0.0.1");
-    int after = dup(0);
-    cr_expect_eq(after, kept + 1);
+    cr_expect_eq(descriptors_open(), before);
 }
