@@ -539,3 +539,9 @@ void connection_leave_to_stdio(struct connection *connection)
 {
     stop_watching(connection, COUNT_given_up_stdio);
 }
+
+bool connection_looks_at_sent(const struct connection *connection)
+{
+    enum party sender = role_of(connection) == ROLE_SERVER ? PARTY_SERVER : PARTY_CLIENT;
+    return !connection->streams[sender].skip && atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT;
+}

@@ -81,6 +81,9 @@ void connection_hand_over(struct connection *connection);
 /* The program has put a stdio stream on it, whose bytes pass us by (libc's own calls are not hooked). */
 void connection_leave_to_stdio(struct connection *connection);
 
+/* Whether the next byte sent is one that must be looked at, and not one of a body that may pass unseen. A hint. */
+bool connection_looks_at_sent(const struct connection *connection);
+
 /* The process is ending: what is open ends with it. For a connection that nobody else is using. */
 void connection_process_exit(struct connection *connection);
 

@@ -6,6 +6,7 @@
 #include "traffic.h"
 
 #include "clock.h"
+#include "pool.h"
 #include "tracer.h"
 
 #include <errno.h>
@@ -66,6 +67,40 @@ struct call traffic_sending(struct call call)
     return call;
 }
 
+/* The caller's bytes are its own again when the call has returned, and in a program of several threads another one may
+ * have given them back by then: the answer can be there before our code is. So what must be looked at is copied before,
+ * up to a length that covers a message head; what lies behind it is a body, or in the rare other case read where it was. */
+#define COPY_MAX 4096
+
+struct sent_copy {
+    struct pool_block block;
+    uint32_t len;
+    char bytes[COPY_MAX];
+};
+
+static struct pool copies = {.block_size = (sizeof(struct sent_copy) + 15) / 16 * 16, .blocks_per_chunk = 16, .max_chunks = 256};
+
+extern const char *next_single_threaded;
+
+static bool is_single_threaded(void)
+{
+    return next_single_threaded && *next_single_threaded;
+}
+
+struct call traffic_sending_bytes(struct call call, const struct iovec *iov, size_t count)
+{
+    call = traffic_sending(call);
+    if (is_single_threaded() || !connection_looks_at_sent(call.connection) || !(call.copy = pool_take(&copies)))
+        return call;
+    call.copy->len = 0;
+    for (size_t i = 0; i < count && call.copy->len < COPY_MAX; i++) {
+        size_t room = COPY_MAX - call.copy->len, n = iov[i].iov_len < room ? iov[i].iov_len : room;
+        memcpy(call.copy->bytes + call.copy->len, iov[i].iov_base, n);
+        call.copy->len += (uint32_t)n;
+    }
+    return call;
+}
+
 static void failed(const struct call *call, enum direction direction, int error_number)
 {
     if (!ends_connection(error_number))
@@ -88,13 +123,25 @@ static bool is_empty(const struct iovec *iov, size_t count)
     return true;
 }
 
-static void feed(const struct call *call, enum direction direction, const struct iovec *iov, size_t count, size_t length)
+/* `length` bytes of the vector, without the first `done`. */
+static void feed(const struct call *call, enum direction direction, const struct iovec *iov, size_t count, size_t length, size_t done)
 {
     for (size_t i = 0; i < count && length; i++) {
         size_t n = iov[i].iov_len < length ? iov[i].iov_len : length;
-        connection_bytes(call->connection, direction, (struct slice){iov[i].iov_base, n}, call->since_ns);
+        if (n > done)
+            connection_bytes(call->connection, direction, (struct slice){(char *)iov[i].iov_base + done, n - done}, call->since_ns);
+        done -= n < done ? n : done;
         length -= n;
     }
+}
+
+static void feed_sent(const struct call *call, const struct iovec *iov, size_t count, size_t length)
+{
+    size_t copied = !call->copy ? 0 : call->copy->len < length ? call->copy->len : length;
+    if (copied)
+        connection_bytes(call->connection, DIRECTION_SENT, (struct slice){call->copy->bytes, copied}, call->since_ns);
+    /* What lies behind and may pass unseen is not touched. */
+    feed(call, DIRECTION_SENT, iov, count, length, copied);
 }
 
 void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
@@ -112,11 +159,11 @@ void traffic_received(const struct call *call, const struct iovec *iov, size_t c
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
         connection_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
     else
-        feed(call, DIRECTION_RECEIVED, iov, count, (size_t)length);
+        feed(call, DIRECTION_RECEIVED, iov, count, (size_t)length, 0);
     leave(call, DIRECTION_RECEIVED);
 }
 
-void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+static void sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & MSG_OOB)
         return;
@@ -126,8 +173,15 @@ void traffic_sent(const struct call *call, const struct iovec *iov, size_t count
     }
     if (length == 0 || !enter(call, DIRECTION_SENT))
         return;
-    feed(call, DIRECTION_SENT, iov, count, (size_t)length);
+    feed_sent(call, iov, count, (size_t)length);
     leave(call, DIRECTION_SENT);
+}
+
+void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+{
+    sent(call, iov, count, length, flags);
+    if (call->copy)
+        pool_give(&copies, call->copy);
 }
 
 static void passed_unseen(const struct call *call, enum direction direction, ssize_t length)

@@ -16,8 +16,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct sent_copy;
+
 /* A call on a connection that is under way. `connection` NULL: none of ours. */
 struct call {
+    struct sent_copy *copy; /* the beginning of what is sent, as it was before the call; or NULL */
     struct connection *connection;
     uint64_t since_ns;
     uint32_t generation; /* of the connection's block: told apart when it was closed and reused meanwhile */
@@ -32,6 +35,7 @@ static inline struct call call_of(int fd)
 
 /* Out of line, for connections only. `length` is rc of the call; `flags` its MSG_ flags. */
 struct call traffic_sending(struct call call);
+struct call traffic_sending_bytes(struct call call, const struct iovec *iov, size_t count);
 void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
 void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
 void traffic_received_unseen(const struct call *call, ssize_t length);
@@ -43,8 +47,10 @@ void traffic_sends_rights(const struct msghdr *message);
 #define call_begins() (void)0
 #define call_receives(fd) struct call call = call_of(fd)
 #define call_sends(fd) struct call call = traffic_is_quiet(call_of(fd))
-#define call_sends_to(fd, flags, to, to_len) \
-    struct call call = traffic_is_quiet(descriptor_connects_by_sending(fd, flags, to, to_len))
+#define call_sends_bytes(fd, buf, len) struct call call = traffic_is_quiet_bytes(call_of(fd), (buf), (len))
+#define call_sends_vector(fd, iov, count) struct call call = traffic_is_quiet_vector(call_of(fd), (iov), (count))
+#define call_sends_to(fd, buf, len, flags, to, to_len) \
+    struct call call = traffic_is_quiet_bytes(descriptor_connects_by_sending(fd, flags, to, to_len), (buf), (len))
 #define call_received(buf, len, flags)                                                     \
     do {                                                                                   \
         if (call.connection)                                                               \
@@ -108,6 +114,16 @@ void traffic_sends_rights(const struct msghdr *message);
 static inline struct call traffic_is_quiet(struct call call)
 {
     return call.connection ? traffic_sending(call) : call;
+}
+
+static inline struct call traffic_is_quiet_bytes(struct call call, const void *buf, size_t len)
+{
+    return call.connection ? traffic_sending_bytes(call, &(struct iovec){(void *)(uintptr_t)buf, len}, 1) : call;
+}
+
+static inline struct call traffic_is_quiet_vector(struct call call, const struct iovec *iov, int count)
+{
+    return call.connection ? traffic_sending_bytes(call, iov, count > 0 ? (size_t)count : 0) : call;
 }
 
 /* What happened to a descriptor (descriptors.c). */

@@ -112,3 +112,11 @@ def test_a_fork_finds_the_program_with_its_own_threads(receiver, origin):
             "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))")
     end = script(code, environment(sidecar.endpoint, OTEL_BSP_SCHEDULE_DELAY=10), origin.address)
     assert end.status == 0 and end.stdout == b"1\n" and len(sidecar.spans) == 1
+
+
+def test_bytes_that_were_sent_may_be_given_back_at_once(receiver):
+    """The peer has them before write has returned; what we look at must be looked at before, or the program crashes."""
+    sidecar = receiver()
+    end = run([built("given_back.c")], environment(sidecar.endpoint, OTEL_BSP_MAX_QUEUE_SIZE=10000), 30)
+    assert end.status == 0 and end.stdout == b"done\n"
+    assert end.counters["started"] == 1000
