@@ -9,7 +9,6 @@ struct next next;
 
 int (*clock_vdso)(int clock, struct timespec *now);
 char **next_program_name;
-const char *next_single_threaded; /* glibc 2.32 and later: not 0 while the program has one thread */
 void *next_syscall __attribute__((visibility("hidden"))); /* for syscall.S */
 
 int *__errno_location(void);
@@ -33,7 +32,7 @@ static const struct symbol symbols[] = {
 #undef ASSEMBLY
 #undef FIND
     {"program_invocation_name", (void **)&next_program_name, false},
-    {"__libc_single_threaded", (void **)&next_single_threaded, false},
+    {"__libc_single_threaded", (void **)&libc_single_threaded, false},
 #if defined(__x86_64__)
     {"__vdso_clock_gettime", (void **)&clock_vdso, true},
 #else

@@ -80,11 +80,11 @@ struct sent_copy {
 
 static struct pool copies = {.block_size = (sizeof(struct sent_copy) + 15) / 16 * 16, .blocks_per_chunk = 16, .max_chunks = 256};
 
-extern const char *next_single_threaded;
+const char *libc_single_threaded;
 
 static bool is_single_threaded(void)
 {
-    return next_single_threaded && *next_single_threaded;
+    return libc_single_threaded && *libc_single_threaded;
 }
 
 struct call traffic_sending_bytes(struct call call, const struct iovec *iov, size_t count)

@@ -126,6 +126,9 @@ static inline struct call traffic_is_quiet_vector(struct call call, const struct
     return call.connection ? traffic_sending_bytes(call, iov, count > 0 ? (size_t)count : 0) : call;
 }
 
+/* libc's own word on it (glibc 2.32 and later): not 0 while the program has one thread. NULL: nobody says. */
+extern const char *libc_single_threaded;
+
 /* What happened to a descriptor (descriptors.c). */
 void descriptor_made(int fd, int domain, int type);
 void descriptor_pair_made(int rc, const int pair[2], int domain, int type);
