@@ -1,7 +1,7 @@
 /* exporter_thread.h - our thread, seen from the application's: starting it, waking it, waiting for it.
  *
  * Threads: any of the application's. Only exporter_thread_flush and _pause wait, for a bounded time, and only the
- * process's end, exec and a change of credentials call them.
+ * process's end, exec, fork and a change of credentials call them.
  */
 #ifndef EXPORTER_THREAD_H
 #define EXPORTER_THREAD_H
