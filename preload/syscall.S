@@ -10,19 +10,8 @@
 #define SYS_close_range 436
 #endif
 
-    .text
-    .globl syscall
-    .type syscall, %function
-
-#if defined(__x86_64__)
-    .macro watch number
-    cmpq $\number, %rdi
-    je 1f
-    .endm
-
-syscall:
-    .cfi_startproc
-    endbr64
+/* The calls that concern us; both machines ask for each by their own `watch`. */
+    .macro watch_all
     watch SYS_exit
     watch SYS_seccomp
     watch SYS_close_range
@@ -37,6 +26,22 @@ syscall:
     watch SYS_unshare
     watch SYS_setns
     watch SYS_prctl
+    .endm
+
+    .text
+    .globl syscall
+    .type syscall, %function
+
+#if defined(__x86_64__)
+    .macro watch number
+    cmpq $\number, %rdi
+    je 1f
+    .endm
+
+syscall:
+    .cfi_startproc
+    endbr64
+    watch_all
     movq next_syscall(%rip), %rax
     testq %rax, %rax
     je 1f
@@ -53,20 +58,7 @@ syscall:
 syscall:
     .cfi_startproc
     bti c
-    watch SYS_exit
-    watch SYS_seccomp
-    watch SYS_close_range
-    watch SYS_setuid
-    watch SYS_setgid
-    watch SYS_setreuid
-    watch SYS_setregid
-    watch SYS_setresuid
-    watch SYS_setresgid
-    watch SYS_setgroups
-    watch SYS_capset
-    watch SYS_unshare
-    watch SYS_setns
-    watch SYS_prctl
+    watch_all
     adrp x16, next_syscall
     ldr x16, [x16, #:lo12:next_syscall]
     cbz x16, 1f
