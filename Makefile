@@ -43,8 +43,9 @@ CLI_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(CLI))
 .PHONY: all
 all: $(BUILD)/libspanload.so $(if $(CROSS),,$(BUILD)/spanload) ## the library and the command (the default)
 
+# Moved into its place whole: programs that run from it, or start meanwhile, never see half of one.
 $(BUILD)/libspanload.so: $(LIBRARY_OBJECTS)
-	$(Q)$(CC) $(LIBRARY_LINK) -o $@ $^
+	$(Q)$(CC) $(LIBRARY_LINK) -o $@.new $^ && mv -f $@.new $@
 
 $(BUILD)/obj/preload/mem.c.o: ROOM_preload += -fno-builtin $(if $(IS_CLANG),,-fno-tree-loop-distribute-patterns)
 $(BUILD)/obj/preload/%.c.o: preload/%.c

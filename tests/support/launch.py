@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Finished:
     start_ns: int
     end_ns: int
     pid: int
+    descriptors: object = None  # of a run that was watched, what watched() says
 
     @property
     def wall_s(self):
@@ -122,8 +124,39 @@ class Finished:
         return b"".join(line for line in self.stderr.splitlines(True) if not line.startswith(PREFIX.encode()))
 
 
-def run(argv, env, timeout=20, cwd=None, stdin=b"", **options):
-    """Runs a program to its end."""
+class Watch:
+    """Descriptors of every process of a program, at each exec and exit: tests/support/watch.c."""
+
+    def __init__(self):
+        handle, name = tempfile.mkstemp(prefix="watch-")
+        os.close(handle)
+        self.report = Path(name)
+
+    def over(self, argv):
+        return [_watcher(), self.report, *argv]
+
+    def end(self, timeout=3):
+        """(event, program, descriptors) of each process, in no order; waits for the last process of the family."""
+        deadline = time.monotonic() + timeout
+        while not (text := self.report.read_text(errors="replace")).endswith("end\n") and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.report.unlink()
+        lines = [line.split("\t") for line in text.splitlines() if line != "end"]
+        return sorted((event, program, " ".join(descriptors)) for event, _, program, *descriptors in lines)
+
+
+def _watcher():
+    source, program = Path(__file__).with_name("watch.c"), BUILD / "tests" / "system" / "watch"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-static", str(source), "-o", str(program)], check=True)
+    return program
+
+
+def run(argv, env, timeout=20, cwd=None, stdin=b"", watched=False, **options):
+    """Runs a program to its end. `watched`: its descriptors are written down."""
+    watch = Watch() if watched else None
+    argv = watch.over(argv) if watch else argv
     start_ns = time.time_ns()
     process = subprocess.Popen([str(word) for word in argv], env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, start_new_session=True, **options)
@@ -133,7 +166,8 @@ def run(argv, env, timeout=20, cwd=None, stdin=b"", **options):
         end_session(process.pid)
         stdout, stderr = process.communicate()
         raise AssertionError(f"{argv[0]} did not end within {timeout} s; stderr: {stderr.decode('utf-8', 'replace')}")
-    return Finished(process.returncode, stdout, stderr, start_ns, time.time_ns(), process.pid)
+    end_ns = time.time_ns()
+    return Finished(process.returncode, stdout, stderr, start_ns, end_ns, process.pid, watch.end() if watch else None)
 
 
 def end_session(pid):
@@ -152,14 +186,17 @@ class Running:
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     readers: list = field(default_factory=list)
+    watch: object = None
 
     @classmethod
-    def start(cls, argv, env, port=None, ready=None, cwd=None, timeout=15, **options):
-        """Waits until `port` is listened on, or `ready` was written to stdout."""
+    def start(cls, argv, env, port=None, ready=None, cwd=None, timeout=15, watched=False, **options):
+        """Waits until `port` is listened on, or `ready` was written to stdout. `watched`: as of run()."""
+        watch = Watch() if watched else None
+        argv = watch.over(argv) if watch else argv
         start_ns = time.time_ns()
         process = subprocess.Popen([str(word) for word in argv], env=env, cwd=cwd, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **options)
-        running = cls(process, start_ns)
+        running = cls(process, start_ns, watch=watch)
         for pipe, into in ((process.stdout, running.stdout), (process.stderr, running.stderr)):
             reader = threading.Thread(target=running._read, args=(pipe, into), daemon=True)
             reader.start()
@@ -211,7 +248,8 @@ class Running:
         end_ns = time.time_ns()
         self._wait_for_children(3)
         self.kill()
-        return Finished(self.process.returncode, bytes(self.stdout), bytes(self.stderr), self.start_ns, end_ns, self.pid)
+        return Finished(self.process.returncode, bytes(self.stdout), bytes(self.stderr), self.start_ns, end_ns, self.pid,
+                        self.watch.end() if self.watch else None)
 
     def _wait_for_children(self, timeout):
         """Servers that fork for a connection leave their last children at work."""

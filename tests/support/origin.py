@@ -17,6 +17,8 @@ PAGES = {
     "/missing": (404, b"no such page\n"),
     "/broken": (500, b"broken\n"),
     "/nothing": (204, b""),
+    "/index.html": (200, b"<p>hello</p>\n"),
+    "/big.bin": (200, bytes(range(256)) * 20000),
 }
 
 
@@ -29,18 +31,49 @@ class Visit:
     client_port: int
     received_ns: int
     fields: dict = field(default_factory=dict)
+    heard: bytes = b""  # every byte of the request, as it came
+    version: str = "1.1"
+
+
+class Kept:
+    """A stream that keeps what was read from it."""
+
+    def __init__(self, stream):
+        self.stream, self.bytes = stream, bytearray()
+
+    def readline(self, limit=-1):
+        return self._keep(self.stream.readline(limit))
+
+    def read(self, size=-1):
+        return self._keep(self.stream.read(size))
+
+    def _keep(self, data):
+        self.bytes += data
+        return data
+
+    def taken(self):
+        """What was read since it was asked last."""
+        data, self.bytes = bytes(self.bytes), bytearray()
+        return data
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one segment for head and body where they fit
 
+    def setup(self):
+        super().setup()
+        self.rfile = Kept(self.rfile)
+
     def do_GET(self):
         received_ns = time.time_ns()
         length = int(self.headers.get("Content-Length", 0))
         body = self._read_chunks() if self.headers.get("Transfer-Encoding") == "chunked" else self.rfile.read(length)
         path = self.path.split("?")[0]
-        self.visit = Visit(self.command, self.path, 0, self.client_address[1], received_ns, dict(self.headers))
+        self.visit = Visit(self.command, self.path, 0, self.client_address[1], received_ns, dict(self.headers), self.rfile.taken(), self.request_version.removeprefix("HTTP/"))
         if path.startswith("/git/"):
             self._git(path[len("/git"):], body)
         elif path.startswith("/files/"):

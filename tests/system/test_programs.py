@@ -1,43 +1,66 @@
 """test_programs.py - n requests of an unmodified program are n spans in the backend, and the program notices nothing.
 
-One test per row of tests/programs/programs.py. Each program runs twice, without and with the library, and is asked the same;
-what it answers, prints and logs is compared, then its spans, which went through both Collectors, with what the other end of
-each connection wrote down.
+One test per row of tests/programs/. Each program runs twice, without and with the library (tests/support/twin.py), and is
+asked the same; what it answers, prints, writes, logs and leaves open is compared, then its spans, which went through both
+Collectors, with what the other end of each connection wrote down.
 """
 import http.client
-import io
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from programs import results
-from programs.programs import CLIENTS, SERVERS, filled
+from programs.packages import missing_packages, version_of
+from programs.programs import CLIENTS, SERVERS, SILENT
+from programs.rows import filled
 from support.facts import check_client_span, check_server_span
-from support.launch import Running, bare_environment, complaints_in, counters_in, environment, run, total
-from support.ports import free_port
+from support.launch import Running, bare_environment, environment, run, total
+from support.origin import Kept, Origin
+from support.ports import free_port, wait_until
+from support.twin import Life, twin
 
 USER_AGENT = "system-test/1.0 (päth)".encode().decode("latin-1")
 
 
 def installed_version(program):
-    """The version of the program's Debian package; a test without its program is skipped in one line."""
-    for package in program.packages:
-        query = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}", package]
-        result = subprocess.run(query, capture_output=True, text=True)
-        if not result.stdout.startswith("ii"):
-            pytest.skip(f"{program.name}: the Debian package {package} is not installed")
-    return result.stdout.split()[-1]
+    """The version of the program's package; a test without its program is skipped in one line."""
+    missing = missing_packages(program)
+    if missing:
+        pytest.skip(f"{program.name}: not installed: {', '.join(missing)}")
+    return version_of(program)
 
 
 def new_service(program):
     return f"{re.sub('[^a-z0-9]+', '-', program.name.lower())}-{uuid.uuid4().hex[:8]}"
+
+
+def prepared(program, place, port, url):
+    """What stands in the program's directory at the start of each of its lives."""
+    for name in ("log", "tmp"):
+        (place / name).mkdir()
+        (place / name).chmod(0o777)
+    for name, text in program.files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(filled(text, dir=place, port=port, url=url))
+    if program.prepare:
+        program.prepare(place, port, url)
+
+
+def with_variables(program, env, place, port):
+    return {**env, **{name: filled(value, dir=place, port=port, url="") for name, value in program.variables.items()}}
+
+
+def check_accounts(life, spans):
+    counted = total(life.counters)
+    assert (counted.get("started", 0), counted.get("exported", 0), counted.dropped if spans else 0) == (spans, spans, 0), counted
+    assert not life.complaints
 
 
 # --- servers -------------------------------------------------------------------------------------------------------------
@@ -59,21 +82,8 @@ class Exchange:
     answer: bytes = b""
 
 
-class Recorded(io.RawIOBase):
-    """Hands on what a connection says and keeps it."""
-
-    def __init__(self, stream):
-        self.stream, self.bytes = stream, bytearray()
-
-    def readline(self, limit=-1):
-        return self._keep(self.stream.readline(limit))
-
-    def read(self, size=-1):
-        return self._keep(self.stream.read(size))
-
-    def _keep(self, data):
-        self.bytes += data
-        return data
+class Recorded(Kept):
+    """What http.client takes for a socket."""
 
     def makefile(self, *_):
         return self
@@ -93,20 +103,22 @@ def ask(connection, port, method, target, body=b"", version="1.1", close=False):
     answer.read()
     exchange.end_ns = time.time_ns()
     exchange.status, exchange.answer_version = answer.status, {10: "1.0", 11: "1.1"}[answer.version]
-    exchange.answer = re.sub(rb"\r\nDate: [^\r]*", b"\r\nDate: -", bytes(recorded.bytes))
+    exchange.answer = re.sub(rb"(?i)\r\nDate: [^\r]*", b"\r\nDate: -", recorded.taken())
     return exchange, answer.will_close
 
 
 def ask_all(program, port):
     """What every server is asked: on one connection as long as it lasts, then one connection for each request."""
     def connect():
-        return socket.create_connection(("127.0.0.1", port), timeout=10)
+        return socket.create_connection(("127.0.0.1", port), timeout=20)
 
     kept = [("GET", "/index.html"), ("GET", "/big.bin?a=1&sig=secret"), ("HEAD", "/index.html"), ("GET", "/missing?x=y"), ("GET", "/index.html")]
     once = [{"method": "GET", "target": "/index.html"}, {"method": "GET", "target": "/big.bin"},
             {"method": "HEAD", "target": "/big.bin"}, {"method": "GET", "target": "/missing"},
             {"method": "GET", "target": "/index.html", "version": "1.0"},
             {"method": "POST", "target": program.post, "body": b"p" * 1000}]
+    if program.asks:
+        kept, once = [], [{"method": method, "target": target, "body": body} for method, target, body in program.asks]
     exchanges, connection, ended = [], connect(), False
     for method, target in kept:
         if ended:
@@ -128,57 +140,49 @@ def make_site(place):
     site.mkdir()
     (site / "index.html").write_bytes(b"<p>hello</p>\n")
     (site / "big.bin").write_bytes(bytes(range(256)) * 20000)
-    for file in site.iterdir():
+    for file in [*site.iterdir(), site]:
         os.utime(file, (1700000000, 1700000000))
 
 
-def serve(program, place, port, env):
-    """One life of the server: its exchanges, what it left, and its access log without times and ports."""
-    for entry in place.iterdir():
-        if entry.name != "www":
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for name in ("log", "tmp"):
-        (place / name).mkdir()
-        (place / name).chmod(0o777)
-    for name, text in program.files.items():
-        (place / name).write_text(text)
-    if program.prepare:
-        program.prepare(place, port)
-    env = {**env, **{name: filled(value, dir=place) for name, value in program.variables.items()}}
-    command = [filled(word, dir=place, port=port) for word in program.command]
-    with Running.start(command, env, port=port, cwd=place) as running:
+def serve(program, place, port, origin, env):
+    """One life of the server, and of what it needs beside it."""
+    env = with_variables(program, env, place, port)
+    visits_before = len(origin.visits)
+    with ExitStack() as stack:
+        beside = [stack.enter_context(Running.start([filled(word, dir=place, port=port, url=origin.url) for word in command],
+                                                    env, cwd=place)) for command in program.beside]
+        command = [filled(word, dir=place, port=port, url=origin.url) for word in program.command]
+        running = stack.enter_context(Running.start(command, env, port=port, cwd=place, watched=True, timeout=40))
         exchanges = ask_all(program, port)
         finished = running.stop(program.stop)
-    log = finished.own_stderr if program.access_log == "stderr" else (place / program.access_log).read_bytes()
-    errors = (place / program.error_log).read_text(errors="replace") if program.error_log else ""
-    return exchanges, finished, without_times(log.decode("utf-8", "replace")), errors + finished.text
-
-
-def without_times(log):
-    """The lines of an access log in an order of their own: threads write theirs when they come to it."""
-    return sorted(re.sub(r"\[\d\d/[^\]]*\]", "[time]", re.sub(r":\d{4,5}\b", ":port", log)).splitlines())
+        said = "".join(one.stop().text for one in reversed(beside))
+    life = Life(finished, [exchange.answer for exchange in exchanges], said=said)
+    life.exchanges, life.visits = exchanges, origin.visits[visits_before:]
+    return life
 
 
 @pytest.mark.parametrize("program", SERVERS, ids=lambda program: program.name)
 def test_each_request_to_a_server_is_one_span(program, place, collectors):
     """pitfalls.md: sendfile bodies not counted, HEAD and 404 that shift what follows, headers split from bodies (seen)."""
     version, service, port = installed_version(program), new_service(program), free_port()
-    make_site(place)
-    bare, bare_end, bare_log, _ = serve(program, place, port, bare_environment(place))
-    exchanges, end, log, said = serve(program, place, port, environment(collectors.endpoint, service, place))
+    with Origin() as origin:
 
-    assert [exchange.answer for exchange in exchanges] == [exchange.answer for exchange in bare], "the answers differ"
-    assert end.status == bare_end.status
-    assert log == bare_log, "the access logs differ"
-    assert not complaints_in(said)
+        def prepare():
+            make_site(place)
+            prepared(program, place, port, origin.url)
 
-    spans = collectors.spans(service, len(exchanges))
-    results.record(program, version, len(exchanges), len(spans))
-    assert len(spans) == len(exchanges)
-    for span, exchange in zip(sorted(spans, key=lambda span: span.start_ns), exchanges):
+        pair = twin(lambda env: serve(program, place, port, origin, env), place, environment(collectors.endpoint, service, place),
+                    prepare=prepare, sorted_lines=True, **program.differing)
+    life, exchanges, visits = pair.traced, pair.traced.exchanges, pair.traced.visits
+    spans = collectors.spans(service, len(exchanges) + len(visits))
+    results.record(program, version, len(exchanges) + len(visits), len(spans))
+    served, asked = ([span for span in spans if span.kind == kind] for kind in ("SERVER", "CLIENT"))
+    assert (len(served), len(asked)) == (len(exchanges), len(visits)) and bool(visits) == program.upstream
+    for span, exchange in zip(sorted(served, key=lambda span: span.start_ns), exchanges):
         check_server_span(span, exchange)
-    counted = total(counters_in(said))
-    assert (counted["started"], counted["exported"], counted.dropped) == (len(exchanges), len(exchanges), 0), counted
+    for span, visit in zip(sorted(asked, key=lambda span: span.start_ns), visits):
+        check_client_span(span, visit, origin, life.finished)
+    check_accounts(life, len(spans))
 
 
 # --- clients -------------------------------------------------------------------------------------------------------------
@@ -197,44 +201,40 @@ def make_repository(root):
     subprocess.run([*git, "-C", str(root / "repo.git"), "update-server-info"], env=env, check=True)
 
 
-def tree_of(directory):
-    """The checked-out files of a clone."""
-    return {str(file.relative_to(directory)): file.read_bytes() for file in sorted(directory.rglob("*"))
-            if file.is_file() and ".git" not in file.parts}
-
-
 def fetch(program, place, origin, env):
-    """One run of the client: what it left, and what the origin was asked meanwhile."""
-    shutil.rmtree(place / "clone", ignore_errors=True)
+    """One run of the client, and what the origin heard meanwhile."""
     before = len(origin.visits)
-    finished = run([filled(word, dir=place, url=origin.url) for word in program.command], env, cwd=place)
-    return finished, origin.visits[before:], tree_of(place / "clone") if program.repository else None
+    finished = run([filled(word, dir=place, port=origin.port, url=origin.url) for word in program.command],
+                   with_variables(program, env, place, origin.port), timeout=60, cwd=place, watched=True)
+    visits = origin.visits[before:]
+    heard = [bytes(blanked(visit.heard, program.blanks)) for visit in visits]
+    life = Life(finished, sorted(heard) if program.unordered or not program.visits else heard)
+    life.visits = visits
+    return life
 
 
-def bytes_of(program, visits):
-    """What a client sent, in no order: some ask several things at once."""
-    return sorted((visit.method, visit.target, visit.status,
-                   sorted(pair for pair in visit.fields.items() if pair[0] not in program.varies)) for visit in visits)
+def blanked(data, blanks):
+    for pattern, replacement in blanks:
+        data = re.sub(pattern, replacement, data)
+    return data
 
 
 @pytest.mark.parametrize("program", CLIENTS, ids=lambda program: program.name)
-def test_each_request_of_a_client_is_one_span(program, place, origin, collectors):
+def test_each_request_of_a_client_is_one_span(program, place, origin, collectors, tmp_path):
     """Promise 1 and the program's half of promise 3 (design.md, 1), for clients."""
     version, service = installed_version(program), new_service(program)
     if program.repository:
-        origin.root = place
-        make_repository(place)
-    bare, bare_visits, bare_tree = fetch(program, place, origin, bare_environment(place))
-    finished, visits, tree = fetch(program, place, origin, environment(collectors.endpoint, service, place))
-
-    assert (finished.status, finished.stdout, finished.own_stderr) == (bare.status, bare.stdout, bare.stderr)
-    assert finished.status == program.exit_status and tree == bare_tree
-    assert bytes_of(program, visits) == bytes_of(program, bare_visits), "the requests differ"
+        origin.root = tmp_path
+        make_repository(tmp_path)
+    pair = twin(lambda env: fetch(program, place, origin, env), place, environment(collectors.endpoint, service, place),
+                prepare=lambda: prepared(program, place, origin.port, origin.url), **program.differing)
+    life, visits = pair.traced, pair.traced.visits
+    assert life.finished.status == program.exit_status
     if program.visits:
-        assert [(visit.method, visit.target, visit.status) for visit in visits] == list(program.visits)
+        visited = [(visit.method, visit.target, visit.status) for visit in visits]
+        assert (sorted(visited), sorted(program.visits)) if program.unordered else (visited, list(program.visits))
     if program.connections:
         assert len({visit.client_port for visit in visits}) == program.connections
-    assert not finished.complaints
 
     spans = collectors.spans(service, len(visits))
     results.record(program, version, len(visits), len(spans))
@@ -242,6 +242,33 @@ def test_each_request_of_a_client_is_one_span(program, place, origin, collectors
     spans.sort(key=lambda span: (span.name, span["url.full"].split("?")[0], span.start_ns))
     visits.sort(key=lambda visit: (visit.method, origin.url + visit.target.split("?")[0], visit.received_ns))
     for span, visit in zip(spans, visits):
-        check_client_span(span, visit, origin, finished)
-    counted = total(counters_in(finished.text))
-    assert (counted["started"], counted["exported"], counted.dropped) == (len(visits), len(visits), 0), counted
+        check_client_span(span, visit, origin, life.finished)
+    check_accounts(life, len(visits))
+
+
+# --- neither -------------------------------------------------------------------------------------------------------------
+
+def speak(program, place, port, env):
+    """One life of a program that speaks something else, with its clients, all of them under the library or none."""
+    env = with_variables(program, env, place, port)
+    commands = [[filled(word, dir=place, port=port, url="") for word in command] for command in (program.server, *program.commands)]
+    with ExitStack() as stack:
+        if program.server:
+            running = stack.enter_context(Running.start(commands[0], env, port=None if program.ready else port, cwd=place, watched=True, timeout=40))
+            if program.ready:
+                wait_until(lambda: program.ready(place, port) or running.ended, 40, running._not_ready)
+        ends = [run(command, env, timeout=60, cwd=place, watched=True) for command in commands[1:]]
+        finished = running.stop(program.stop, timeout=20) if program.server else ends.pop()
+    said = "".join(end.text for end in ends)
+    return Life(finished, [(end.status, end.stdout, end.own_stderr, sorted(set(end.descriptors))) for end in ends], said=said)
+
+
+@pytest.mark.parametrize("program", SILENT, ids=lambda program: program.name)
+def test_a_program_that_speaks_something_else_is_left_alone(program, place, receiver):
+    """No span, nothing sent, nothing printed, and the same results."""
+    version, port, sidecar = installed_version(program), free_port(), receiver()
+    pair = twin(lambda env: speak(program, place, port, env), place, environment(sidecar.endpoint, "silent", place),
+                prepare=lambda: prepared(program, place, port, ""), sorted_lines=True, **program.differing)
+    results.record(program, version, 0, len(sidecar.spans))
+    assert not sidecar.requests
+    check_accounts(pair.traced, 0)
