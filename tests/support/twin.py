@@ -81,10 +81,10 @@ def twin(live, place, variables, *, prepare=None, blanks=(), blank_files=(), sor
     return pair
 
 
-def run_twice(argv, place, variables, *, timeout=20, stdin=b"", heard=lambda: None, **compare):
+def run_twice(argv, place, variables, *, timeout=20, stdin=b"", watched=True, heard=lambda: None, **compare):
     """twin() of a program that needs nobody: `heard` says, after each run, what its peers got."""
     def live(env):
-        finished = run(argv, env, timeout, cwd=place, stdin=stdin, watched=True)
+        finished = run(argv, env, timeout, cwd=place, stdin=stdin, watched=watched)
         return Life(finished, heard())
     return twin(live, place, variables, **compare)
 

@@ -1,9 +1,11 @@
 """hostile.py - builds the programs of this directory, runs each without and with the library, and says what must be equal."""
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
-from support.launch import BUILD, bare_environment, counters_in, environment, run, total
+from support.launch import BUILD, counters_in, environment, total
+from support.twin import run_twice
 
 HERE = Path(__file__).resolve().parent
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"]
@@ -26,17 +28,17 @@ def exchanges_in(stdout):
     return sum(map(int, re.findall(rb"^exchanges (\d+)$", stdout, re.M)))
 
 
-def compared(argv, sidecar, timeout=20, preload=None, tolerance=0, **settings):
-    """Runs it twice; the same must be seen. Returns its end under the library, where every counter line has been checked."""
-    bare = run(argv, bare_environment(), timeout)
+def compared(argv, sidecar, timeout=20, preload=None, tolerance=0, watched=True, varies=(), **settings):
+    """Runs it twice (tests/support/twin.py); the same must be seen. Returns its end under the library, every counter line of
+    which has been checked. `watched=False`: of a program that is itself traced, or too busy for that."""
     variables = environment(sidecar.endpoint, "hostile", **{"OTEL_BSP_SCHEDULE_DELAY": 3, **settings})
     if preload:
         variables["LD_PRELOAD"] = preload(variables["LD_PRELOAD"])
-    end = run(argv, variables, timeout)
-    with_us, without = ((one.status, one.stdout.decode(), own) for one, own in ((end, end.own_stderr), (bare, bare.stderr)))
-    assert with_us == without, f"with the library {with_us}, without {without}"
-    counters_in(end.text, tolerance)
-    return end
+    with tempfile.TemporaryDirectory(prefix="twin-") as place:
+        Path(place).chmod(0o755)
+        pair = run_twice(argv, Path(place), variables, timeout=timeout, watched=watched, varies=varies)
+    counters_in(pair.traced.said, tolerance)
+    return pair.traced.finished
 
 
 def shown(lines):
