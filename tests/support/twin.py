@@ -18,6 +18,7 @@ import stat
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -30,7 +31,7 @@ FACETS = ("status", "stdout", "stderr", "files", "descriptors", "heard")
 TIMES = ((rb"\d\d/[A-Z][a-z][a-z]/\d{4}[: ]\d\d:\d\d:\d\d( [+-]\d{4})?", b"TIME"),
          (rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?( ?[+-]\d\d:?\d\d|Z| UTC)?", b"TIME"),
          (rb"[A-Z][a-z][a-z],? [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(\.\d+)? \d{4}", b"TIME"),
-         (rb"[A-Z][a-z][a-z], \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d GMT", b"TIME"))
+         (rb"[A-Z][a-z][a-z], \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d( GMT| [+-]\d{4})", b"TIME"))
 LARGEST_TEXT = 1 << 20
 
 
@@ -107,14 +108,21 @@ def differences(pair, blanks=TIMES, sorted_lines=False, varies=()):
     return found
 
 
+def blanked(data, blanks):
+    """The bytes with each (pattern, replacement) applied."""
+    for pattern, replacement in blanks:
+        data = re.sub(pattern, replacement, data)
+    return data
+
+
 def _facet(life, facet, blanks, sorted_lines):
     if facet == "status":
         return life.finished.status
     if facet in ("stdout", "stderr"):
-        text = _blanked(life.finished.stdout if facet == "stdout" else life.finished.own_stderr, blanks)
+        text = blanked(life.finished.stdout if facet == "stdout" else life.finished.own_stderr, blanks)
         return b"".join(sorted(text.splitlines(True))) if sorted_lines else text
     if facet == "descriptors":
-        return sorted({tuple(_text(_blanked(part.encode(), blanks)) for part in line) for line in life.finished.descriptors or ()})
+        return sorted({tuple(_text(blanked(part.encode(), blanks)) for part in line) for line in life.finished.descriptors or ()})
     return life.files if facet == "files" else life.heard
 
 
@@ -141,11 +149,11 @@ def _files_of(place, life, blanks, blank_files, sorted_lines):
     found = {}
     for path in sorted(Path(place).rglob("*")):
         status = path.lstat()
-        name = _text(_blanked(str(path.relative_to(place)).encode(), blanks))
+        name = _text(blanked(str(path.relative_to(place)).encode(), blanks))
         kind, content = stat.S_IFMT(status.st_mode), b""
         if path.is_symlink():
             content = os.readlink(path)
-        elif stat.S_ISREG(status.st_mode) and not any(path.match(pattern) for pattern in blank_files):
+        elif stat.S_ISREG(status.st_mode) and not any(fnmatch(name, pattern) for pattern in blank_files):
             content = _content(path.read_bytes(), life, blanks, sorted_lines)
         found[name] = (oct(kind), oct(stat.S_IMODE(status.st_mode)), content)
     return found
@@ -157,14 +165,8 @@ def _content(data, life, blanks, sorted_lines):
     lines = data.splitlines(True)
     ours = [line for line in lines if line.startswith(PREFIX.encode())]
     life.said += _text(b"".join(ours))
-    rest = [_blanked(line, blanks) for line in lines if not line.startswith(PREFIX.encode())] if ours or b"\0" not in data else [data]
+    rest = [blanked(line, blanks) for line in lines if not line.startswith(PREFIX.encode())] if ours or b"\0" not in data else [data]
     return b"".join(sorted(rest) if sorted_lines else rest)
-
-
-def _blanked(data, blanks):
-    for pattern, replacement in blanks:
-        data = re.sub(pattern, replacement, data)
-    return data
 
 
 def _text(data):

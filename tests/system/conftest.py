@@ -65,6 +65,14 @@ def peer():
     return built("peer.c")
 
 
+@pytest.fixture(scope="session")
+def readable_library():
+    """A copy that programs can load which are started as another user, wherever the checkout is."""
+    with tempfile.TemporaryDirectory(prefix="library-") as directory:
+        Path(directory).chmod(0o755)
+        yield shutil.copy(LIBRARY, directory)
+
+
 @pytest.fixture
 def place():
     """A directory that servers which gave up root can read, unlike pytest's own."""
