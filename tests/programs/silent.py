@@ -132,7 +132,8 @@ SILENT = [
                      ("/usr/bin/psql", "-X", "-h", "{dir}/tmp", "-p", "{port}", "-U", "postgres", "-c", "SELECT 1/0"),
                      shell("pgbench -h 127.0.0.1 -p {port} -U postgres -i -q postgres >/dev/null 2>&1; pgbench -h 127.0.0.1 -p {port} "
                            "-U postgres -n -t 100 postgres 2>&1 | grep 'transactions actually'")),
-           stop=signal.SIGINT, blanks=LOGGED, blank_files=("data/*",)),
+           stop=signal.SIGINT, blanks=LOGGED, blank_files=("data/*",),
+           varies={"descriptors": "each process opens and closes files of the database by its own timers"}),
     Silent("mariadb", ("mariadb-server", "mariadb-client"),
            prepare=made_by(("/usr/bin/mariadb-install-db", "--user=mysql", "--datadir={dir}/data", "--auth-root-authentication-method=normal",
                             "--skip-test-db"), owner="mysql"),
@@ -152,7 +153,7 @@ SILENT = [
            commands=(("/usr/bin/ssh", *SSH, "-p", "{port}", "127.0.0.1", "echo hello; cat /etc/hostname >&2; exit 3"),
                      ("/usr/bin/scp", *SSH, "-q", "-P", "{port}", "127.0.0.1:/usr/bin/git", "{dir}/copy")),
            blanks=(*LOGGED, (rb"port \d+", b"port"), (rb"SHA256:\S+", b"KEY")), blank_files=("*_key*", "known")),
-    Silent("rsync daemon, rsync", ("rsync",), prepare=made_by(("/bin/cp", "/usr/bin/git", "/etc/passwd", "{dir}/empty/")),
+    Silent("rsync daemon, rsync", ("rsync",), prepare=made_by(("/bin/cp", "-p", "/usr/bin/git", "/etc/passwd", "{dir}/empty/"), ("/usr/bin/touch", "-d", "@1700000000", "{dir}/empty")),
            files={"rsyncd.conf": RSYNCD_CONF},
            server=("/usr/bin/rsync", "--daemon", "--no-detach", "--config={dir}/rsyncd.conf", "--address=127.0.0.1", "--port={port}"),
            commands=(("/usr/bin/rsync", "-a", "rsync://127.0.0.1:{port}/files/empty/", "{dir}/copy/"),
