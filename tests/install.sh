@@ -4,8 +4,13 @@
 set -eu
 
 demo="gcc make libc6-dev pkg-config libcjson-dev nginx curl python3"
-test="$demo clang libcriterion-dev musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debootstrap
-      python3-pytest python3-requests gunicorn wget perl git lighttpd busybox apache2 ca-certificates man-db procps iproute2"
+build="$demo clang libcriterion-dev musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debootstrap
+      python3-pytest ca-certificates man-db procps iproute2 util-linux"
+clients="python3-requests wget perl git"
+servers="gunicorn lighttpd busybox apache2"
+others="redis-server redis-tools postgresql postgresql-contrib mariadb-server mariadb-client memcached netcat-openbsd
+        openssh-server openssh-client rsync dnsmasq-base bind9-dnsutils socat openssl exim4-daemon-light vsftpd"
+test="$build $clients $servers $others"
 
 case "${1:-}" in
 demo) wanted=$demo ;;
