@@ -108,6 +108,13 @@ demo: ## nginx, curl and python3 under the library, their spans as trees; nothin
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh
 
+MINUTES ?= 10
+.PHONY: soak
+soak: ## nginx and others under load for MINUTES=10 while everything around them goes wrong
+	@tests/install.sh test
+	@$(MAKE) --no-print-directory all
+	@MINUTES=$(MINUTES) /usr/bin/python3 tests/soak/soak.py
+
 .PHONY: docs
 docs: all ## the generated parts of README: settings and programs
 	/usr/bin/python3 tests/support/readme.py --write

@@ -158,6 +158,11 @@ def pytest():
     return count
 
 
+def soak():
+    """A short piece of `make soak`."""
+    return lines_of_ok("soak", *run(PYTHON, "tests/soak/soak.py", "0.75", seconds=120))
+
+
 SUITES = [
     ("gcc", lambda: make("gcc builds without a warning", "all")),
     ("clang", lambda: make("clang builds without a warning", "build/clang/libspanload.so", "build/clang/spanload",
@@ -168,6 +173,7 @@ SUITES = [
     ("race", races),
     ("aarch64", aarch64),
     ("system", pytest),
+    ("soak", soak),
 ]
 
 
@@ -179,7 +185,7 @@ def main(wanted):
     for name, suite in SUITES:
         if wanted and name not in wanted:
             continue
-        if name == "system":
+        if name in ("system", "soak"):
             collector.wait()
         began = time.time()
         count = suite()
