@@ -232,6 +232,31 @@ static void thread_ends(void)
     exporter_thread_unpause();
 }
 
+/* Some programs edit their table this way (libuv closes so): a number that a file took would be a connection to us. */
+static bool edits_descriptors(long number)
+{
+    switch (number) {
+    case SYS_close:
+    case SYS_close_range:
+    case SYS_dup:
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+        return true;
+    }
+    return false;
+}
+
+/* Before the call, as in the hooks of close and close_range. */
+static void descriptor_edits(long number, long a, long b, long c)
+{
+    if (number == SYS_close)
+        descriptor_closes((int)a);
+    else if (number == SYS_close_range && !(c & 4)) /* CLOSE_RANGE_CLOEXEC */
+        descriptor_range_closes((unsigned)a, (unsigned)b);
+}
+
 /* From syscall.S: the calls that concern us, and all of them before `next` is resolved. */
 __attribute__((visibility("hidden"))) long syscall_watched(long number, long a, long b, long c, long d, long e, long f);
 
@@ -240,12 +265,16 @@ long syscall_watched(long number, long a, long b, long c, long d, long e, long f
     long (*libc)(long, ...) = (long (*)(long, ...))(uintptr_t)NEXT(syscall);
     if (number == SYS_exit)
         thread_ends();
-    if (number == SYS_close_range) {
-        if (!(c & 4)) /* CLOSE_RANGE_CLOEXEC */
-            descriptor_range_closes((unsigned)a, (unsigned)b);
-        return libc(number, a, b, c, d, e, f);
+    if (number == SYS_exit_group)
+        process_ending();
+    if (edits_descriptors(number)) {
+        descriptor_edits(number, a, b, c);
+        long rc = libc(number, a, b, c, d, e, f);
+        if (number != SYS_close && number != SYS_close_range)
+            descriptor_copied((int)rc, (int)a);
+        return rc;
     }
-    if (number == SYS_exit || (number == SYS_prctl && !is_per_thread((int)a)))
+    if (number == SYS_exit || number == SYS_exit_group || (number == SYS_prctl && !is_per_thread((int)a)))
         return libc(number, a, b, c, d, e, f);
     bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
                      (number == SYS_prctl && a == PR_SET_SECCOMP);

@@ -13,6 +13,13 @@
 /* The calls that concern us; both machines ask for each by their own `watch`. */
     .macro watch_all
     watch SYS_exit
+    watch SYS_exit_group
+    watch SYS_close
+    watch SYS_dup
+#ifdef SYS_dup2
+    watch SYS_dup2
+#endif
+    watch SYS_dup3
     watch SYS_seccomp
     watch SYS_close_range
     watch SYS_setuid
