@@ -2,6 +2,7 @@
 #include "hooks.h"
 #include "output.h"
 #include "process.h"
+#include "readable.h"
 #include "system.h"
 
 int *__errno_location(void);
@@ -17,7 +18,7 @@ static int fail(long rc)
 struct peer {
     struct sockaddr *address;
     socklen_t *len;
-    socklen_t room; /* of the caller */
+    socklen_t room; /* of the caller; 0: not known */
     socklen_t own_len;
     struct sockaddr_storage own;
 };
@@ -29,12 +30,15 @@ static void peer_asked_for(struct peer *peer, int fd, struct sockaddr *address, 
     peer->own_len = sizeof peer->own;
     peer->address = is_own ? (struct sockaddr *)&peer->own : address;
     peer->len = is_own ? &peer->own_len : len;
-    peer->room = is_own || !len ? sizeof peer->own : *len;
+    uintptr_t known = 0;
+    peer->room = is_own ? sizeof peer->own : 0;
+    if (!is_own && address && len && process.enabled && readable(&known, len, sizeof *len))
+        peer->room = *len;
 }
 
 static int peer_accepted(const struct peer *peer, int fd)
 {
-    if (fd >= 0 && process.enabled && !peer->address) /* a listener that we have not seen begin */
+    if (fd >= 0 && process.enabled && (!peer->address || !peer->room)) /* a listener that we have not seen begin; no room */
         descriptor_handed_to_us(fd, ROLE_SERVER);
     else if (fd >= 0 && process.enabled) /* an address that did not fit was cut, and its true length returned: accept(2) */
         descriptor_accepted(fd, peer->address, *peer->len < peer->room ? *peer->len : peer->room);

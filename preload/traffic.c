@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "pool.h"
+#include "readable.h"
 #include "tracer.h"
 
 #include <errno.h>
@@ -87,14 +88,20 @@ static bool is_single_threaded(void)
     return libc_single_threaded && *libc_single_threaded;
 }
 
+/* More elements than a vector may have (IOV_MAX) are none; nor is what cannot be read, which the call will not send. */
+#define VECTOR_MAX 1024
+
 struct call traffic_sending_bytes(struct call call, const struct iovec *iov, size_t count)
 {
     call = traffic_sending(call);
     if (is_single_threaded() || !connection_looks_at_sent(call.connection) || !(call.copy = pool_take(&copies)))
         return call;
     call.copy->len = 0;
-    for (size_t i = 0; i < count && call.copy->len < COPY_MAX; i++) {
+    uintptr_t known_vector = 0, known = 0;
+    for (size_t i = 0; i < count && count <= VECTOR_MAX && call.copy->len < COPY_MAX && readable(&known_vector, &iov[i], sizeof *iov); i++) {
         size_t room = COPY_MAX - call.copy->len, n = iov[i].iov_len < room ? iov[i].iov_len : room;
+        if (!readable(&known, iov[i].iov_base, n))
+            break;
         memcpy(call.copy->bytes + call.copy->len, iov[i].iov_base, n);
         call.copy->len += (uint32_t)n;
     }

@@ -17,7 +17,7 @@ STAGES = [
     {"exporter_thread"},
     {"queue"},
 ]
-BESIDE = {"config", "fdtable", "mem", "notice", "output", "pool", "symbols", "thread", "trace_context"}
+BESIDE = {"config", "fdtable", "mem", "notice", "output", "pool", "readable", "symbols", "thread", "trace_context"}
 CONDUCTORS = {"accounts", "next", "process"}
 ASSEMBLY = {"syscall", "vfork"}
 
