@@ -540,8 +540,87 @@ void connection_leave_to_stdio(struct connection *connection)
     stop_watching(connection, COUNT_given_up_stdio);
 }
 
-bool connection_looks_at_sent(const struct connection *connection)
+uint64_t connection_sent_unseen(const struct connection *connection)
 {
     enum party sender = role_of(connection) == ROLE_SERVER ? PARTY_SERVER : PARTY_CLIENT;
-    return !connection->streams[sender].skip && atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT;
+    bool is_left = atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT;
+    return is_left ? SKIP_UNTIL_CLOSE : connection->streams[sender].skip;
+}
+
+/* --- looking ahead ------------------------------------------------------------------------------------------- */
+
+void connection_look_ahead(struct connection *connection, struct ahead *ahead)
+{
+    enum party sender = role_of(connection) == ROLE_SERVER ? PARTY_SERVER : PARTY_CLIENT;
+    *ahead = (struct ahead){
+        .stream = connection->streams[sender],
+        .sender = sender,
+        .protocol = connection->protocol,
+        .oldest = sender == PARTY_SERVER ? oldest_exchange(connection) : NULL,
+        .blind = connection->gathered[sender] != NULL,
+    };
+}
+
+/* The next response is to the next request; one that has not been asked yet cannot be read ahead. */
+static void ahead_message_ended(struct ahead *ahead)
+{
+    if (ahead->sender == PARTY_SERVER)
+        ahead->oldest = ahead->oldest ? ahead->oldest->next : NULL;
+}
+
+void ahead_skip(struct ahead *ahead, uint64_t count)
+{
+    struct stream *stream = &ahead->stream;
+    if (stream->skip != SKIP_UNTIL_CLOSE)
+        stream->skip -= count;
+    if (stream->last && !stream->skip)
+        ahead_message_ended(ahead);
+}
+
+/* PARSE_NO also where a conversation is none of ours: nothing behind will be looked at. */
+static ssize_t ahead_unit(struct ahead *ahead, struct slice in)
+{
+    struct message message;
+    ssize_t answer = PARSE_NO;
+    for (size_t i = 0; !ahead->protocol && i < sizeof protocols / sizeof *protocols; i++) {
+        int verdict = ahead->sender == PARTY_CLIENT ? protocols[i]->recognise(in) : PARSE_NO;
+        if (verdict > 0)
+            ahead->protocol = protocols[i];
+        else if (verdict == PARSE_MORE)
+            answer = PARSE_MORE;
+    }
+    if (!ahead->protocol)
+        return answer;
+    if (ahead->sender == PARTY_SERVER && !ahead->oldest) {
+        ahead->blind = true;
+        return PARSE_MORE;
+    }
+    answer = ahead->protocol->parse(&ahead->stream, ahead->sender, ahead->oldest ? ahead->oldest->hint : 0, in, &message);
+    if (answer > 0 && message.tunnel)
+        return PARSE_NO;
+    if (answer > 0 && message.ends && message.kind != MESSAGE_INTERIM)
+        ahead_message_ended(ahead);
+    return answer;
+}
+
+size_t ahead_take(struct ahead *ahead, struct slice in)
+{
+    size_t done = 0;
+    while (done < in.len && !ahead->blind) {
+        struct slice rest = slice_after(in, done);
+        if (ahead->stream.skip) {
+            size_t n = rest.len < ahead->stream.skip ? rest.len : (size_t)ahead->stream.skip;
+            ahead_skip(ahead, n);
+            done += n;
+            continue;
+        }
+        ssize_t n = ahead_unit(ahead, rest);
+        if (n == PARSE_MORE)
+            break;
+        if (n < 0)
+            ahead->stream = (struct stream){.skip = SKIP_UNTIL_CLOSE};
+        else
+            done += (size_t)n;
+    }
+    return ahead->blind ? in.len : done;
 }

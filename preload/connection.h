@@ -81,8 +81,27 @@ void connection_hand_over(struct connection *connection);
 /* The program has put a stdio stream on it, whose bytes pass us by (libc's own calls are not hooked). */
 void connection_leave_to_stdio(struct connection *connection);
 
-/* Whether the next byte sent is one that must be looked at, and not one of a body that may pass unseen. A hint. */
-bool connection_looks_at_sent(const struct connection *connection);
+/* How many of the bytes that are sent next may pass unseen, because they are a body's or nobody watches. A hint. */
+uint64_t connection_sent_unseen(const struct connection *connection);
+
+/* What of the bytes about to be sent must be looked at, found out on a copy of the framing: what is sent of them in the end,
+ * and whether anything is, only the call will tell. Between enter and leave. */
+struct ahead {
+    struct stream stream;
+    enum party sender;
+    const struct protocol *protocol;
+    const struct exchange *oldest; /* request that is answered next */
+    bool blind;                    /* it cannot be told: all must be looked at */
+};
+
+void connection_look_ahead(struct connection *connection, struct ahead *ahead);
+
+/* How many of `in` have been understood; the rest is to come again with more behind it. What may pass unseen after that
+ * is `ahead->stream.skip`. */
+size_t ahead_take(struct ahead *ahead, struct slice in);
+
+/* `count` bytes, at most as many as may, pass unseen. */
+void ahead_skip(struct ahead *ahead, uint64_t count);
 
 /* The process is ending: what is open ends with it. For a connection that nobody else is using. */
 void connection_process_exit(struct connection *connection);

@@ -20,11 +20,12 @@ struct sent_copy;
 
 /* A call on a connection that is under way. `connection` NULL: none of ours. */
 struct call {
-    struct sent_copy *copy; /* the beginning of what is sent, as it was before the call; or NULL */
+    struct sent_copy *copy; /* what must be looked at of what is sent, as it was before the call; or NULL */
     struct connection *connection;
     uint64_t since_ns;
     uint32_t generation; /* of the connection's block: told apart when it was closed and reused meanwhile */
     int fd;
+    bool was_looked_at; /* `copy` is all that there is to see: the caller's memory is not touched after the call */
 };
 
 static inline struct call call_of(int fd)
@@ -35,9 +36,13 @@ static inline struct call call_of(int fd)
 
 /* Out of line, for connections only. `length` is rc of the call; `flags` its MSG_ flags. */
 struct call traffic_sending(struct call call);
-struct call traffic_sending_bytes(struct call call, const struct iovec *iov, size_t count);
+struct call traffic_sending_bytes(struct call call, const void *bytes, size_t len);
+struct call traffic_sending_vector(struct call call, const struct iovec *iov, size_t count);
+struct call traffic_sending_message(struct call call, const struct msghdr *message);
+struct call traffic_sending_messages(struct call call, const struct mmsghdr *messages, unsigned count);
 void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
 void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+void traffic_sent_messages(const struct call *call, const struct mmsghdr *messages, int rc, int flags);
 void traffic_received_unseen(const struct call *call, ssize_t length);
 void traffic_sent_unseen(const struct call *call, ssize_t length);
 void traffic_received_rights(const struct msghdr *message);
@@ -49,6 +54,8 @@ void traffic_sends_rights(const struct msghdr *message);
 #define call_sends(fd) struct call call = traffic_is_quiet(call_of(fd))
 #define call_sends_bytes(fd, buf, len) struct call call = traffic_is_quiet_bytes(call_of(fd), (buf), (len))
 #define call_sends_vector(fd, iov, count) struct call call = traffic_is_quiet_vector(call_of(fd), (iov), (count))
+#define call_sends_message(fd, message) struct call call = traffic_is_quiet_message(call_of(fd), (message))
+#define call_sends_messages(fd, messages, count) struct call call = traffic_is_quiet_messages(call_of(fd), (messages), (count))
 #define call_sends_to(fd, buf, len, flags, to, to_len) \
     struct call call = traffic_is_quiet_bytes(descriptor_connects_by_sending(fd, flags, to, to_len), (buf), (len))
 #define call_received(buf, len, flags)                                                     \
@@ -97,10 +104,9 @@ void traffic_sends_rights(const struct msghdr *message);
     } while (0)
 #define call_sent_messages(messages, flags)                                                              \
     do {                                                                                                 \
+        if (call.connection)                                                                             \
+            traffic_sent_messages(&call, (messages), rc, (flags));                                       \
         for (int i = 0; i < rc; i++) {                                                                   \
-            if (call.connection)                                                                         \
-                traffic_sent(&call, (messages)[i].msg_hdr.msg_iov, (messages)[i].msg_hdr.msg_iovlen,      \
-                             (messages)[i].msg_len, (flags));                                            \
             if ((messages)[i].msg_hdr.msg_controllen)                                                    \
                 traffic_sends_rights(&(messages)[i].msg_hdr);                                            \
         }                                                                                                \
@@ -118,12 +124,22 @@ static inline struct call traffic_is_quiet(struct call call)
 
 static inline struct call traffic_is_quiet_bytes(struct call call, const void *buf, size_t len)
 {
-    return call.connection ? traffic_sending_bytes(call, &(struct iovec){(void *)(uintptr_t)buf, len}, 1) : call;
+    return call.connection ? traffic_sending_bytes(call, buf, len) : call;
 }
 
 static inline struct call traffic_is_quiet_vector(struct call call, const struct iovec *iov, int count)
 {
-    return call.connection ? traffic_sending_bytes(call, iov, count > 0 ? (size_t)count : 0) : call;
+    return call.connection ? traffic_sending_vector(call, iov, count > 0 ? (size_t)count : 0) : call;
+}
+
+static inline struct call traffic_is_quiet_message(struct call call, const struct msghdr *message)
+{
+    return call.connection ? traffic_sending_message(call, message) : call;
+}
+
+static inline struct call traffic_is_quiet_messages(struct call call, const struct mmsghdr *messages, unsigned count)
+{
+    return call.connection ? traffic_sending_messages(call, messages, count) : call;
 }
 
 /* libc's own word on it (glibc 2.32 and later): not 0 while the program has one thread. NULL: nobody says. */
