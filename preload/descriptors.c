@@ -2,7 +2,7 @@
  *
  * A connection begins with accept, connect, socketpair, or a descriptor that another process hands us; it ends
  * with its last descriptor. The entry is taken out before libc closes the number, since another thread may be given
- * the same number at once. In the child of a vfork nothing is touched: the table is its parent's.
+ * the same number at once. In the child of a vfork, however it was made, nothing is touched: the table is its parent's.
  */
 #include "output.h"
 #include "process.h"
@@ -23,7 +23,7 @@ static bool may_act(void)
     if (!process.enabled || thread.vfork_depth)
         return false;
     process_check();
-    return true;
+    return !process_is_another();
 }
 
 static bool is_stream_family(int family)

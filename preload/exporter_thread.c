@@ -265,11 +265,19 @@ void exporter_thread_flush(void)
  * up the program. */
 #define STOP_LIMIT_NS 1000000000
 
-void exporter_thread_pause(void)
+/* Not in the child of a vfork: the thread is its parent's. */
+static bool may_pause(void)
 {
     if (!process.enabled || thread.vfork_depth)
-        return;
+        return false;
     process_check();
+    return !process_is_another();
+}
+
+void exporter_thread_pause(void)
+{
+    if (!may_pause())
+        return;
     atomic_fetch_add_explicit(&paused, 1, memory_order_seq_cst);
     uint64_t deadline_ns = 0;
     while (atomic_load_explicit(&starting, memory_order_seq_cst) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
@@ -283,14 +291,14 @@ void exporter_thread_pause(void)
 
 void exporter_thread_unpause(void)
 {
-    if (process.enabled && !thread.vfork_depth)
+    if (may_pause())
         atomic_fetch_sub_explicit(&paused, 1, memory_order_acq_rel);
 }
 
 void exporter_thread_resume(void)
 {
     exporter_thread_unpause();
-    if (process.enabled && !thread.vfork_depth && !atomic_load_explicit(&paused, memory_order_acquire) && queue_length(&span_queue))
+    if (may_pause() && !atomic_load_explicit(&paused, memory_order_acquire) && queue_length(&span_queue))
         ensure_started();
 }
 

@@ -98,6 +98,7 @@ void process_start(void)
         output_stdout_is();
     keep_command();
     map_wiped_page();
+    process.id = (int)system(getpid);
     process.enabled = true;
     adopt_standard_descriptors();
 }
@@ -107,6 +108,7 @@ void process_reborn(void)
     if (process.alive)
         *process.alive = 1;
     process.generation++;
+    process.id = (int)system(getpid);
     process.forks = 0;
     exporter_thread_forget();
     tracer_forget();
@@ -118,7 +120,7 @@ static bool may_end(void)
     if (!process.enabled || thread.vfork_depth)
         return false;
     process_check();
-    return true;
+    return !process_is_another();
 }
 
 void process_before_exec(void)

@@ -7,6 +7,8 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
+#include "system.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +16,7 @@ struct process {
     bool enabled;          /* false: every hook passes straight through */
     uint32_t generation;   /* 1, and one more in each child of a fork: what another generation began is not ours to end */
     _Atomic uint32_t forks; /* children that this process has made: what was open then may go on in them */
+    int id;                /* process id: another one on this memory is a child made by vfork or its kin */
     volatile uint8_t *alive; /* in the page that a fork wipes; NULL: the kernel cannot (before 4.14) */
 };
 
@@ -29,6 +32,13 @@ static inline void process_check(void)
 {
     if (process.alive && !*process.alive)
         process_reborn();
+}
+
+/* Whether this is the child of a raw vfork, or of a clone with CLONE_VM: on our memory, with a table of its own. One system
+ * call: for what is done seldom. */
+static inline bool process_is_another(void)
+{
+    return process.id && system(getpid) != process.id;
 }
 
 /* Before the image is replaced or the process ends: spans out, within the budget. */
