@@ -25,10 +25,13 @@ static pid_t forked(pid_t pid, uint32_t generation)
 {
     if (!process.enabled)
         return pid;
-    if (pid == 0 && process.generation == generation)
+    if (pid == 0 && process.generation == generation) {
+        if (process.alive)
+            *process.alive = PROCESS_WIPED;
         process_reborn();
-    else if (pid > 0)
+    } else if (pid > 0) {
         atomic_fetch_add_explicit(&process.forks, 1, memory_order_relaxed);
+    }
     return pid;
 }
 

@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include "accounts.h"
+#include "clock.h"
 #include "config.h"
 #include "exporter_thread.h"
 #include "hooks.h"
@@ -13,6 +14,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -52,8 +54,8 @@ static void map_wiped_page(void)
         system(munmap, page, 4096);
         return;
     }
-    *(volatile uint8_t *)page = 1;
-    process.alive = (volatile uint8_t *)page;
+    process.alive = (_Atomic uint32_t *)page;
+    *process.alive = PROCESS_ALIVE;
 }
 
 /* As the program was called, before it rewrites its arguments. */
@@ -103,16 +105,40 @@ void process_start(void)
     adopt_standard_descriptors();
 }
 
-void process_reborn(void)
+static void begin_anew(void)
 {
-    if (process.alive)
-        *process.alive = 1;
     process.generation++;
     process.id = (int)system(getpid);
     process.forks = 0;
     exporter_thread_forget();
     tracer_forget();
     accounts_forget();
+}
+
+#define REBIRTH_LIMIT_NS 1000000000 /* takes microseconds; a thread that was stopped in it must not stop the others for ever */
+
+static void wait_for_rebirth(void)
+{
+    uint64_t until_ns = clock_ns() + REBIRTH_LIMIT_NS;
+    while (*process.alive == PROCESS_BEGINS && clock_ns() < until_ns)
+        system(sched_yield);
+}
+
+/* With all signals blocked: a handler on this thread would wait for itself. */
+void process_reborn(void)
+{
+    const uint64_t all = ~UINT64_C(0);
+    uint64_t before;
+    uint32_t found = PROCESS_WIPED;
+    system(rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
+    if (process.alive && !atomic_compare_exchange_strong(process.alive, &found, PROCESS_BEGINS)) {
+        wait_for_rebirth();
+    } else {
+        begin_anew();
+        if (process.alive) /* Release: pairs with the acquire in process_check. */
+            atomic_store_explicit(process.alive, PROCESS_ALIVE, memory_order_release);
+    }
+    system(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 }
 
 static bool may_end(void)

@@ -9,15 +9,22 @@
 
 #include "system.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+enum process_life {
+    PROCESS_WIPED, /* as a child finds it */
+    PROCESS_ALIVE,
+    PROCESS_BEGINS, /* one of its threads is at work in process_reborn */
+};
 
 struct process {
     bool enabled;          /* false: every hook passes straight through */
     uint32_t generation;   /* 1, and one more in each child of a fork: what another generation began is not ours to end */
     _Atomic uint32_t forks; /* children that this process has made: what was open then may go on in them */
     int id;                /* process id: another one on this memory is a child made by vfork or its kin */
-    volatile uint8_t *alive; /* in the page that a fork wipes; NULL: the kernel cannot (before 4.14) */
+    _Atomic uint32_t *alive; /* enum process_life, in the page that a fork wipes; NULL: the kernel cannot (before 4.14) */
 };
 
 extern struct process process;
@@ -25,12 +32,14 @@ extern struct process process;
 /* Once, by the constructor or by the first hook that is called before it. */
 void process_start(void);
 
-/* In the child of a fork, from the hook of fork where the kernel has no MADV_WIPEONFORK. */
+/* In the child of a fork: by process_check, and from the hook of fork, which need not wait for the next event. Of several
+ * threads that find the page wiped one does it, and the others wait for it. */
 void process_reborn(void);
 
 static inline void process_check(void)
 {
-    if (process.alive && !*process.alive)
+    /* Acquire: pairs with the release in process_reborn. */
+    if (process.alive && __builtin_expect(atomic_load_explicit(process.alive, memory_order_acquire) != PROCESS_ALIVE, 0))
         process_reborn();
 }
 

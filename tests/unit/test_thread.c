@@ -92,12 +92,12 @@ Test(thread, the_child_of_a_vfork_touches_nothing)
 
 Test(thread, finds_out_that_it_is_a_child)
 {
-    static volatile uint8_t alive = 0;
+    static _Atomic uint32_t alive = PROCESS_WIPED;
     process.alive = &alive;
     cr_assert(thread_enter());
     thread_leave();
     cr_expect_eq(process.generation, 2);
-    cr_expect_eq(alive, 1);
+    cr_expect_eq(alive, PROCESS_ALIVE);
     cr_assert(thread_enter());
     cr_expect_eq(process.generation, 2, "once");
 }
