@@ -31,6 +31,7 @@ struct queue span_queue;
 
 static _Atomic uint32_t starting;  /* 1: a thread of the application's is starting ours */
 static _Atomic uint32_t paused;    /* > 0: not to be started */
+static _Atomic uint64_t starting_ns, paused_ns; /* since when, for a mark that a longjmp left behind */
 static _Atomic bool forbidden;
 static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
 static queue_position gave_up_at;  /* the queue's tail when a flush got not everything out: not worth waiting for twice */
@@ -167,6 +168,20 @@ static bool start_again(void)
     return started;
 }
 
+/* What is done between a mark's setting and taking away takes milliseconds. A handler that jumped out of it left it. */
+#define MARK_LIMIT_NS 2000000000
+
+static bool is_left_over(const _Atomic uint64_t *since_ns)
+{
+    return clock_ns() - atomic_load_explicit(since_ns, memory_order_relaxed) > MARK_LIMIT_NS;
+}
+
+static bool is_paused(void)
+{
+    uint32_t now = atomic_load_explicit(&paused, memory_order_seq_cst);
+    return now && (!is_left_over(&paused_ns) || !atomic_compare_exchange_strong(&paused, &now, 0));
+}
+
 /* Starts the thread unless there is one, may be none, or somebody else is at it. */
 static bool ensure_started(void)
 {
@@ -175,9 +190,10 @@ static bool ensure_started(void)
     if (atomic_load_explicit(&forbidden, memory_order_relaxed))
         return false;
     /* First `starting`, then `paused`; exporter_thread_pause does it the other way round, so one of us sees the other. */
-    if (atomic_exchange_explicit(&starting, 1, memory_order_seq_cst))
+    if (atomic_exchange_explicit(&starting, 1, memory_order_seq_cst) && !is_left_over(&starting_ns))
         return true; /* whoever is at it will; the span can wait in the queue */
-    if (atomic_load_explicit(&paused, memory_order_seq_cst)) {
+    atomic_store_explicit(&starting_ns, clock_ns(), memory_order_relaxed);
+    if (is_paused()) {
         atomic_store_explicit(&starting, 0, memory_order_release);
         return true; /* whoever resumes it will */
     }
@@ -278,9 +294,10 @@ void exporter_thread_pause(void)
 {
     if (!may_pause())
         return;
+    atomic_store_explicit(&paused_ns, clock_ns(), memory_order_relaxed);
     atomic_fetch_add_explicit(&paused, 1, memory_order_seq_cst);
     uint64_t deadline_ns = 0;
-    while (atomic_load_explicit(&starting, memory_order_seq_cst) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
+    while (atomic_load_explicit(&starting, memory_order_seq_cst) && !is_left_over(&starting_ns) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
         system(sched_yield);
     if (!is_running())
         return;
@@ -292,7 +309,8 @@ void exporter_thread_pause(void)
 void exporter_thread_unpause(void)
 {
     if (may_pause())
-        atomic_fetch_sub_explicit(&paused, 1, memory_order_acq_rel);
+        for (uint32_t now = atomic_load(&paused); now && !atomic_compare_exchange_weak(&paused, &now, now - 1);) /* 0: taken for left over */
+            ;
 }
 
 void exporter_thread_resume(void)
