@@ -129,6 +129,7 @@ static void push_exchange(struct connection *connection, struct exchange *exchan
         exchange->next = before;
     /* Release: pairs with the acquire in oldest_exchange. */
     while (!atomic_compare_exchange_weak_explicit(&connection->asked, &before, exchange, memory_order_release, memory_order_relaxed));
+    atomic_fetch_add_explicit(&connection->open, 1, memory_order_relaxed);
 }
 
 /* The direction of responses takes all that were asked and turns them around, once it has answered those before. */
@@ -149,8 +150,10 @@ static struct exchange *oldest_exchange(struct connection *connection)
 static struct exchange *pop_exchange(struct connection *connection)
 {
     struct exchange *exchange = oldest_exchange(connection);
-    if (exchange)
+    if (exchange) {
         connection->answering = exchange->next;
+        atomic_fetch_sub_explicit(&connection->open, 1, memory_order_relaxed);
+    }
     return exchange;
 }
 
@@ -191,6 +194,12 @@ static enum span_error reason_of_close(const struct connection *connection)
     return connection->peer_closed ? SPAN_ERROR_CONNECTION_CLOSED : SPAN_ERROR_CANCELLED;
 }
 
+/* libc's stdout is the connection, and nothing of an answer was seen. */
+static bool may_be_printed(const struct connection *connection, const struct exchange *exchange)
+{
+    return atomic_load_explicit(&connection->standard, memory_order_relaxed) && !exchange->answered;
+}
+
 /* The descriptor is gone. A client that has the head of its response and does not want the rest cancelled nothing
  * (semconv, HTTP: the span may end after the response headers); what goes on in a child is not over. */
 static void finish_on_close(struct connection *connection, enum span_error error)
@@ -198,7 +207,7 @@ static void finish_on_close(struct connection *connection, enum span_error error
     for (struct exchange *exchange; (exchange = pop_exchange(connection)) != NULL;) {
         bool is_complete = ends_with_connection(connection, exchange) ||
                            (exchange->answered && role_of(connection) == ROLE_CLIENT);
-        if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT)
+        if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT || may_be_printed(connection, exchange))
             tracer_drop(exchange, COUNT_dropped_framing);
         else if (is_complete)
             tracer_finish(exchange, exchange->last_ns, SPAN_ERROR_NONE, 0);
@@ -295,6 +304,11 @@ static void request_began(struct event *event, const struct message *message)
     };
     if (connection->unix_path)
         of.unix_path = (struct slice){connection->unix_path->path, connection->unix_path->len};
+    /* The answer to the one before may have been printed: the next that we see would be taken for it. */
+    if (connection->standard && atomic_load_explicit(&connection->open, memory_order_relaxed)) {
+        stop_watching(connection, COUNT_given_up_stdio);
+        return;
+    }
     uint64_t start_ns = is_client && event->since_ns ? event->since_ns : event_now(event);
     struct exchange *exchange = tracer_begin(message, &of, start_ns);
     if (exchange)
@@ -533,6 +547,11 @@ bool connection_may_ask(const struct connection *connection)
 void connection_hand_over(struct connection *connection)
 {
     atomic_store_explicit(&connection->handed_over, true, memory_order_relaxed);
+}
+
+void connection_is_standard(struct connection *connection)
+{
+    atomic_store_explicit(&connection->standard, true, memory_order_relaxed);
 }
 
 void connection_leave_to_stdio(struct connection *connection)

@@ -41,11 +41,13 @@ struct connection {
     _Atomic uint8_t role;        /* enum role */
     _Atomic bool reentered;      /* a signal handler used it while we looked at it */
     _Atomic bool handed_over;    /* its descriptor was sent to another process */
+    _Atomic bool standard;       /* is descriptor 0, 1 or 2, where libc's own streams write what we do not see */
     bool peer_closed;            /* the peer has ended its direction */
     uint16_t send_error;         /* errno with which sending failed on a client: the reading decides what it means */
     _Atomic(const struct protocol *) protocol; /* set by the direction of requests, looked at by both */
     struct stream streams[2];    /* by enum party */
     struct gather *gathered[2];  /* by enum party: the beginning of a unit that is not complete; or NULL */
+    _Atomic uint32_t open;       /* requests in the two that follow */
     _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
     struct exchange *answering;  /* oldest first: the direction of responses' own */
     struct unix_path *unix_path; /* of the peer; or NULL */
@@ -77,6 +79,9 @@ bool connection_may_ask(const struct connection *connection);
 
 /* Another process got the descriptor: requests that are open may be answered there. */
 void connection_hand_over(struct connection *connection);
+
+/* It is a standard descriptor now: an answer that is not seen may have been printed. */
+void connection_is_standard(struct connection *connection);
 
 /* The program has put a stdio stream on it, whose bytes pass us by (libc's own calls are not hooked). */
 void connection_leave_to_stdio(struct connection *connection);

@@ -219,6 +219,8 @@ void descriptor_copied(int copy, int fd)
         return;
     if (entry > FDTABLE_STREAM && !share(fd, entry))
         entry = 0;
+    if (entry > FDTABLE_STREAM && copy <= 2)
+        connection_is_standard((struct connection *)entry);
     replace(copy, entry);
 }
 

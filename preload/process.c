@@ -78,6 +78,8 @@ static bool is_same_file(int a, int b)
 static void adopt_standard_descriptors(void)
 {
     descriptor_handed_to_us(0, ROLE_UNKNOWN);
+    if (fdtable_get(0))
+        connection_is_standard(fdtable_get(0));
     for (int fd = 1; fdtable_get(0) && fd <= 2; fd++)
         if (is_same_file(0, fd))
             descriptor_copied(fd, 0);
