@@ -293,6 +293,10 @@ void connection_leave(struct connection *connection, enum direction direction)
 
 /* --- bytes -------------------------------------------------------------------------------------------------- */
 
+/* Pipelined requests that one connection may have open: a peer that sends them by the thousand must not use up what
+ * all the others need. */
+#define OPEN_MAX 256
+
 static void request_began(struct event *event, const struct message *message)
 {
     struct connection *connection = event->connection;
@@ -307,6 +311,10 @@ static void request_began(struct event *event, const struct message *message)
     /* The answer to the one before may have been printed: the next that we see would be taken for it. */
     if (connection->standard && atomic_load_explicit(&connection->open, memory_order_relaxed)) {
         stop_watching(connection, COUNT_given_up_stdio);
+        return;
+    }
+    if (atomic_load_explicit(&connection->open, memory_order_relaxed) >= OPEN_MAX) {
+        stop_watching(connection, COUNT_given_up_memory);
         return;
     }
     uint64_t start_ns = is_client && event->since_ns ? event->since_ns : event_now(event);

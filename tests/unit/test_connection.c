@@ -708,18 +708,38 @@ Test(connection, gives_up_what_it_cannot_gather)
         connection_release(connections[i]);
 }
 
+#define OPEN_OF_ONE 256 /* requests that one connection may have open */
+
+Test(connection, is_given_up_when_more_requests_are_open_than_anybody_pipelines)
+{
+    struct connection *connection = begin(ROLE_SERVER);
+    for (int i = 0; i < OPEN_OF_ONE; i++)
+        received(connection, GET);
+    expect("", "");
+    received(connection, GET);
+    expect("", "given_up_memory=1");
+    connection_release(connection);
+    cr_expect_eq(counter_total(COUNT_dropped_framing), OPEN_OF_ONE);
+    cr_expect(accounts_hold());
+}
+
 #define OPEN_REQUESTS (85 * 1024) /* blocks of the pool of small exchanges */
 
 Test(connection, accounts_for_requests_that_there_is_no_memory_for)
 {
-    struct connection *connection = begin(ROLE_SERVER);
-    for (int i = 0; i < OPEN_REQUESTS; i++)
-        received(connection, GET);
+    static struct connection *connections[OPEN_REQUESTS / OPEN_OF_ONE];
+    for (int i = 0; i < OPEN_REQUESTS; i++) {
+        if (i % OPEN_OF_ONE == 0)
+            connections[i / OPEN_OF_ONE] = begin(ROLE_SERVER);
+        received(connections[i / OPEN_OF_ONE], GET);
+    }
     expect("", "");
-    received(connection, GET GET);
+    struct connection *one_more = begin(ROLE_SERVER);
+    received(one_more, GET GET);
     expect("", "dropped_memory=1 given_up_memory=1");
     cr_expect_eq(tracer_open(), OPEN_REQUESTS);
-    connection_release(connection);
-    cr_expect_eq(counter_total(COUNT_dropped_framing), OPEN_REQUESTS);
+    connection_release(one_more);
+    for (int i = 0; i < OPEN_REQUESTS / OPEN_OF_ONE; i++)
+        connection_release(connections[i]);
     cr_expect(accounts_hold());
 }
