@@ -12,6 +12,7 @@
 #include "traffic.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -260,6 +261,14 @@ void descriptor_handed_over(int fd)
     struct connection *connection = fdtable_get(fd);
     if (connection && may_act())
         connection_hand_over(connection);
+}
+
+/* One of several threads has a table of its own from here on, which ours says nothing about: as the child of a vfork it
+ * touches nothing. (A program of one thread takes its table along.) */
+void descriptors_unshared(int rc, int flags)
+{
+    if (rc == 0 && (flags & CLONE_FILES) && libc_single_threaded && !*libc_single_threaded)
+        thread.vfork_depth++;
 }
 
 void descriptors_process_exit(void)

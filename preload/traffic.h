@@ -159,6 +159,7 @@ void descriptor_controlled(int rc, int fd, int command);
 void descriptor_opened_as_stream(const void *stream, int fd);
 void descriptor_handed_to_us(int fd, enum role role);
 void descriptor_handed_over(int fd);
+void descriptors_unshared(int rc, int flags);
 
 /* The process ends: every request that is open ends with it. */
 void descriptors_process_exit(void);
