@@ -31,8 +31,10 @@ static const struct symbol symbols[] = {
 #undef OWN
 #undef ASSEMBLY
 #undef FIND
-    {"program_invocation_name", (void **)&next_program_name, false},
-    {"__libc_single_threaded", (void **)&libc_single_threaded, false},
+    /* A program that names them itself, and is not position-independent, has the one copy that libc uses. */
+    {"program_invocation_name", (void **)&next_program_name, true},
+    {"__progname_full", (void **)&next_program_name, true},
+    {"__libc_single_threaded", (void **)&libc_single_threaded, true},
 #if defined(__x86_64__)
     {"__vdso_clock_gettime", (void **)&clock_vdso, true},
 #else
