@@ -392,6 +392,8 @@ static bool recognise(struct event *event, struct slice in, ssize_t *answer)
 /* Reads one unit from `in`: its length, or an answer of the protocol's. */
 static ssize_t read_unit(struct event *event, struct slice in)
 {
+    if (in.len > GATHER_MAX + 1) /* no unit is longer: a large write that is none of ours is not searched for its line end */
+        in.len = GATHER_MAX + 1;
     struct connection *connection = event->connection;
     struct message message;
     struct exchange *oldest = NULL;
