@@ -30,9 +30,8 @@ static void peer_asked_for(struct peer *peer, int fd, struct sockaddr *address, 
     peer->own_len = sizeof peer->own;
     peer->address = is_own ? (struct sockaddr *)&peer->own : address;
     peer->len = is_own ? &peer->own_len : len;
-    uintptr_t known = 0;
     peer->room = is_own ? sizeof peer->own : 0;
-    if (!is_own && address && len && process.enabled && readable(&known, len, sizeof *len))
+    if (!is_own && address && len && process.enabled && readable(len, sizeof *len))
         peer->room = *len;
 }
 

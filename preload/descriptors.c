@@ -164,9 +164,8 @@ void descriptor_connected(int rc, int fd, const struct sockaddr *peer, socklen_t
 /* TCP Fast Open connects by sending (tcp(7)). */
 struct call descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len)
 {
-    uintptr_t known = 0;
     if ((flags & MSG_FASTOPEN) && fdtable_entry(fd) == FDTABLE_STREAM && may_act() && len >= (socklen_t)sizeof(sa_family_t) &&
-        len <= (socklen_t)sizeof(struct sockaddr_storage) && readable(&known, to, len) && is_stream_family(to->sa_family))
+        len <= (socklen_t)sizeof(struct sockaddr_storage) && readable(to, len) && is_stream_family(to->sa_family))
         watch(fd, ROLE_CLIENT, to, len);
     return call_of(fd);
 }

@@ -1,8 +1,10 @@
 /* readable.h - whether a piece of the program's memory can be read, asked of the kernel before it is.
  *
  * A call with a pointer that is none fails with EFAULT. What we look at before the call must not make a crash of it.
+ * A page that could be read once is taken to be readable for ever: a pointer to what the program has unmapped since is
+ * not recognised.
  *
- * Threads: any of the application's. Memory: nothing is kept.
+ * Threads: any of the application's. Memory: nothing is taken.
  */
 #ifndef READABLE_H
 #define READABLE_H
@@ -11,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `*known` is a page that was found readable, and not asked about again; 0 at the beginning. */
-bool readable(uintptr_t *known, const void *at, size_t len);
+bool readable(const void *at, size_t len);
 
 #endif

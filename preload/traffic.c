@@ -6,7 +6,7 @@
 #include "traffic.h"
 
 #include "clock.h"
-#include "pool.h"
+#include "outgoing.h"
 #include "readable.h"
 #include "tracer.h"
 
@@ -68,23 +68,6 @@ struct call traffic_sending(struct call call)
     return call;
 }
 
-/* The caller's bytes are its own again when the call has returned, and in a program of several threads another one may
- * have given them back by then: the answer can be there before our code is. So what must be looked at is copied before:
- * all of a short write, and of a long one what a look ahead at the framing says. After the call only the copies are read. */
-#define COPY_MAX 4096
-#define COPIES_MAX 17     /* of one call: a head of 64 kB. What lies behind them is not seen. */
-#define SKIP_WORTH 256    /* bytes that may pass unseen and are worth it; fewer are copied with their neighbours */
-
-struct sent_copy {
-    struct pool_block block;
-    uint32_t len;
-    struct sent_copy *next;
-    uint64_t skipped; /* bytes that pass unseen before these */
-    char bytes[COPY_MAX];
-};
-
-static struct pool copies = {.block_size = (sizeof(struct sent_copy) + 15) / 16 * 16, .blocks_per_chunk = 16, .max_chunks = 256};
-
 const char *libc_single_threaded;
 
 static bool is_single_threaded(void)
@@ -92,149 +75,29 @@ static bool is_single_threaded(void)
     return libc_single_threaded && *libc_single_threaded;
 }
 
-/* Copies of what a call sends, being made. */
-struct copying {
-    struct sent_copy *first;
-    struct sent_copy **next; /* where the next one is hung in */
-    struct sent_copy *last;  /* the one that is filled; or NULL */
-    unsigned count;
-    uint32_t taken;          /* bytes of the last one that the look ahead has understood */
-    uint64_t skipped;        /* before the next one */
-    bool looks_ahead;
+/* Before the call, in a program of several threads (outgoing.h). */
+static void look_at(struct call *call, const struct outgoing *outgoing)
+{
     struct ahead ahead;
-    uintptr_t known_vector, known; /* readable.h */
-};
-
-static bool copy_begin(struct copying *copying)
-{
-    struct sent_copy *copy = copying->count < COPIES_MAX ? pool_take(&copies) : NULL;
-    if (!copy)
-        return false;
-    copy->len = 0;
-    copy->next = NULL;
-    copy->skipped = copying->skipped;
-    *copying->next = copy;
-    copying->next = &copy->next;
-    copying->last = copy;
-    copying->count++;
-    copying->taken = 0;
-    copying->skipped = 0;
-    return true;
-}
-
-/* How many of the next `len` bytes pass unseen. */
-static size_t copy_skip(struct copying *copying, size_t len)
-{
-    struct ahead *ahead = &copying->ahead;
-    bool is_understood = !copying->last || copying->taken == copying->last->len;
-    if (!copying->looks_ahead || ahead->blind || !is_understood || ahead->stream.skip < SKIP_WORTH || len < SKIP_WORTH)
-        return 0;
-    size_t n = len < ahead->stream.skip ? len : (size_t)ahead->stream.skip;
-    ahead_skip(ahead, n);
-    copying->skipped += n;
-    copying->last = NULL;
-    return n;
-}
-
-/* One element of a vector. False when there is no more room, or it cannot be read. */
-static bool copy_element(struct copying *copying, const char *base, size_t len)
-{
-    while (len) {
-        size_t n = copy_skip(copying, len);
-        if (!n) {
-            if ((!copying->last || copying->last->len == COPY_MAX) && !copy_begin(copying))
-                return false;
-            struct sent_copy *copy = copying->last;
-            n = COPY_MAX - copy->len < len ? COPY_MAX - copy->len : len;
-            if (copying->looks_ahead && n > SKIP_WORTH)
-                n = SKIP_WORTH; /* what follows may not be worth it */
-            if (!readable(&copying->known, base, n))
-                return false;
-            memcpy(copy->bytes + copy->len, base, n);
-            copy->len += (uint32_t)n;
-            if (copying->looks_ahead)
-                copying->taken += (uint32_t)ahead_take(&copying->ahead, (struct slice){copy->bytes + copying->taken, copy->len - copying->taken});
-            if (copying->looks_ahead && copy->len == COPY_MAX && copying->taken < COPY_MAX)
-                copying->ahead.blind = true; /* a unit that is larger than a copy */
-        }
-        base += n;
-        len -= n;
-    }
-    return true;
-}
-
-#define VECTOR_MAX 1024 /* IOV_MAX: a vector that is longer is not sent */
-
-static bool copy_vector(struct copying *copying, const struct iovec *iov, size_t count)
-{
-    if (count > VECTOR_MAX)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!readable(&copying->known_vector, &iov[i], sizeof *iov) || !copy_element(copying, iov[i].iov_base, iov[i].iov_len))
-            return false;
-    return true;
-}
-
-/* The bytes of a vector, as far as it can be read. */
-static uint64_t length_of(struct copying *copying, const struct iovec *iov, size_t count)
-{
-    uint64_t length = 0;
-    for (size_t i = 0; i < count && count <= VECTOR_MAX && readable(&copying->known_vector, &iov[i], sizeof *iov); i++)
-        length += iov[i].iov_len;
-    return length;
-}
-
-struct sending {
-    const struct mmsghdr *messages; /* or one vector */
-    const struct iovec *iov;
-    size_t count;
-    bool is_ours; /* the vector is our own hook's */
-};
-
-/* The vector of each message in turn. */
-static bool next_vector(struct copying *copying, const struct sending *sending, size_t *at, const struct iovec **iov, size_t *count)
-{
-    if (*at >= (sending->messages ? sending->count : 1))
-        return false;
-    if (sending->messages && !readable(&copying->known_vector, &sending->messages[*at], sizeof *sending->messages))
-        return false;
-    *iov = sending->messages ? sending->messages[*at].msg_hdr.msg_iov : sending->iov;
-    *count = sending->messages ? sending->messages[*at].msg_hdr.msg_iovlen : sending->count;
-    (*at)++;
-    return true;
-}
-
-static void copy_all(struct call *call, const struct sending *sending)
-{
-    struct copying copying = {.next = &copying.first};
-    const struct iovec *iov;
-    uint64_t length = 0, unseen = connection_sent_unseen(call->connection);
-    size_t count;
+    uint64_t unseen = connection_sent_unseen(call->connection);
+    uint64_t length = unseen == SKIP_UNTIL_CLOSE ? 0 : outgoing_length(outgoing);
     call->was_looked_at = true;
-    if (sending->is_ours)
-        copying.known_vector = (uintptr_t)sending->iov & -(uintptr_t)4096;
-    for (size_t at = 0; unseen != SKIP_UNTIL_CLOSE && next_vector(&copying, sending, &at, &iov, &count);)
-        length += length_of(&copying, iov, count);
     if (length <= unseen)
         return;
-    if (length > COPY_MAX || unseen) {
-        if (!enter(call, DIRECTION_SENT))
-            return;
-        connection_look_ahead(call->connection, &copying.ahead);
-        copying.looks_ahead = true;
-    }
-    for (size_t at = 0; next_vector(&copying, sending, &at, &iov, &count) && copy_vector(&copying, iov, count);)
-        ;
-    if (copying.looks_ahead)
+    if (length <= OUTGOING_COPY && !unseen) {
+        call->copy = outgoing_copy(outgoing, NULL);
+    } else if (enter(call, DIRECTION_SENT)) {
+        connection_look_ahead(call->connection, &ahead);
+        call->copy = outgoing_copy(outgoing, &ahead);
         leave(call, DIRECTION_SENT);
-    call->copy = copying.first;
+    }
 }
 
 struct call traffic_sending_bytes(struct call call, const void *bytes, size_t len)
 {
     call = traffic_sending(call);
     if (!is_single_threaded())
-        copy_all(&call, &(struct sending){.iov = &(struct iovec){(void *)(uintptr_t)bytes, len}, .count = 1, .is_ours = true});
+        look_at(&call, &(struct outgoing){.iov = &(struct iovec){(void *)(uintptr_t)bytes, len}, .count = 1});
     return call;
 }
 
@@ -242,16 +105,15 @@ struct call traffic_sending_vector(struct call call, const struct iovec *iov, si
 {
     call = traffic_sending(call);
     if (!is_single_threaded())
-        copy_all(&call, &(struct sending){.iov = iov, .count = count});
+        look_at(&call, &(struct outgoing){.iov = iov, .count = count});
     return call;
 }
 
 struct call traffic_sending_message(struct call call, const struct msghdr *message)
 {
-    uintptr_t known = 0;
     call = traffic_sending(call);
-    if (!is_single_threaded() && readable(&known, message, sizeof *message))
-        copy_all(&call, &(struct sending){.iov = message->msg_iov, .count = message->msg_iovlen});
+    if (!is_single_threaded() && readable(message, sizeof *message))
+        look_at(&call, &(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});
     return call;
 }
 
@@ -259,7 +121,7 @@ struct call traffic_sending_messages(struct call call, const struct mmsghdr *mes
 {
     call = traffic_sending(call);
     if (!is_single_threaded())
-        copy_all(&call, &(struct sending){.messages = messages, .count = count < VECTOR_MAX ? count : VECTOR_MAX});
+        look_at(&call, &(struct outgoing){.messages = messages, .count = count});
     return call;
 }
 
@@ -357,18 +219,10 @@ static void sent(const struct call *call, const struct iovec *iov, size_t count,
     leave(call, DIRECTION_SENT);
 }
 
-static void give_copies(const struct call *call)
-{
-    for (struct sent_copy *copy = call->copy, *next; copy; copy = next) {
-        next = copy->next;
-        pool_give(&copies, copy);
-    }
-}
-
 void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     sent(call, iov, count, length, flags);
-    give_copies(call);
+    outgoing_give(call->copy);
 }
 
 void traffic_sent_messages(const struct call *call, const struct mmsghdr *messages, int rc, int flags)
@@ -381,7 +235,7 @@ void traffic_sent_messages(const struct call *call, const struct mmsghdr *messag
     }
     if (call->was_looked_at || rc < 0)
         sent(call, NULL, 0, rc < 0 ? -1 : length, flags);
-    give_copies(call);
+    outgoing_give(call->copy);
 }
 
 static void passed_unseen(const struct call *call, enum direction direction, ssize_t length)

@@ -12,6 +12,7 @@ from common import files, includes, label, report
 STAGES = [
     {"hooks", "calls_descriptors", "calls_process"},
     {"traffic", "descriptors"},
+    {"outgoing"},
     {"connection"},
     {"tracer", "exchange"},
     {"exporter_thread"},
