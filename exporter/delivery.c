@@ -21,7 +21,9 @@ static char head_room[16 * 1024];
 static struct text head;
 static size_t head_len; /* up to the length */
 static uint64_t jitter_state;
-static uint64_t not_before_ns; /* the Collector asked to be left alone until then */
+static uint64_t not_before_ns; /* no attempt before: the Collector asked for it, or the last one failed. Outlasts batch and thread. */
+static bool was_asked;         /* by the Collector */
+static uint64_t pause_ms;      /* after the next failure */
 
 /* Each is said once. */
 static bool said_unreachable, said_refused, said_rejected;
@@ -31,6 +33,7 @@ void delivery_prepare(void)
     said_unreachable = said_refused = said_rejected = false;
     jitter_state = clock_ns() | 1;
     not_before_ns = 0;
+    pause_ms = PAUSE_FIRST_MS;
     endpoint_read(&endpoint);
     head = TEXT(head_room);
     request_head_write(&head, &endpoint);
@@ -49,13 +52,13 @@ static uint64_t export_deadline(void)
     return limit_ms ? clock_ns() + limit_ms * 1000000 : NEVER;
 }
 
-/* A pause of half to one and a half times `pause_ms` (xorshift; nothing hangs on its quality). */
-static uint64_t jittered_ns(uint64_t pause_ms)
+/* A pause of half to one and a half times `about_ms` (xorshift; nothing hangs on its quality). */
+static uint64_t jittered_ns(uint64_t about_ms)
 {
     jitter_state ^= jitter_state << 13;
     jitter_state ^= jitter_state >> 7;
     jitter_state ^= jitter_state << 17;
-    return pause_ms * 500000 + jitter_state % (pause_ms * 1000000);
+    return about_ms * 500000 + jitter_state % (about_ms * 1000000);
 }
 
 static bool may_be_retried(uint16_t status)
@@ -183,45 +186,60 @@ static bool attempt(struct slice body, const struct patience *patience, struct a
     return rc == -EMSGSIZE || rc == -EPROTO || (rc == 0 && !may_be_retried(answer->status));
 }
 
-/* How long to wait before the next attempt: what the Collector asked for, else a pause that grows. */
-static uint64_t pause_after(const struct answer *answer, uint64_t *pause_ms)
+/* An attempt failed, or was broken off: what the Collector asked for, else a pause that grows. "Retry-After: 0" asks for nothing. */
+static void put_off(const struct answer *answer)
 {
-    if (answer->has_retry_after) {
-        not_before_ns = clock_ns() + answer->retry_after_ms * 1000000;
-        return answer->retry_after_ms * 1000000;
-    }
-    uint64_t pause_ns = jittered_ns(*pause_ms);
-    *pause_ms = *pause_ms < PAUSE_MAX_MS / 2 ? *pause_ms * 2 : PAUSE_MAX_MS;
-    return pause_ns;
+    was_asked = answer->has_retry_after && answer->retry_after_ms;
+    not_before_ns = clock_ns() + (was_asked ? answer->retry_after_ms * 1000000 : jittered_ns(pause_ms));
+    pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
 }
 
 /* False when waiting came to an end that ends the delivery too. A process that is ending does not wait. */
-static bool wait_before(uint64_t pause_ns, uint64_t deadline_ns, enum delivery *result)
+static bool wait_for_turn(uint64_t deadline_ns, enum delivery *result)
 {
-    *result = pause_between(pause_ns, deadline_ns);
+    uint64_t now_ns = clock_ns();
+    if (now_ns >= not_before_ns || (exporter_is_ending() && !was_asked))
+        return true;
+    *result = pause_between(not_before_ns - now_ns, deadline_ns);
     return *result == DELIVERY_DONE || (*result == DELIVERY_INTERRUPTED && exporter_is_ending());
+}
+
+/* A batch was given up. The next one has its own time, and need not sit out a pause that had grown too long for this one. */
+static void begin_again(void)
+{
+    pause_ms = PAUSE_FIRST_MS;
+    uint64_t soon_ns = clock_ns() + jittered_ns(pause_ms);
+    if (!was_asked && soon_ns < not_before_ns)
+        not_before_ns = soon_ns;
+}
+
+static enum delivery attempts(struct slice body, const struct patience *patience, uint64_t *rejected)
+{
+    enum delivery result;
+    while (wait_for_turn(patience->deadline_ns, &result)) {
+        struct answer answer = {0};
+        bool is_decided = attempt(body, patience, &answer, &result, rejected);
+        if (is_decided && result != DELIVERY_INTERRUPTED) {
+            pause_ms = PAUSE_FIRST_MS;
+            not_before_ns = 0;
+            return result;
+        }
+        put_off(&answer);
+        if (is_decided || exporter_is_ending())
+            return DELIVERY_INTERRUPTED;
+    }
+    if (result == DELIVERY_TIMED_OUT)
+        begin_again();
+    return result;
 }
 
 enum delivery deliver(struct slice body, uint64_t *rejected)
 {
-    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted,
-                                .interrupted_late = exporter_is_interrupted_late};
-    uint64_t pause_ms = PAUSE_FIRST_MS, now_ns = clock_ns();
-    enum delivery result;
+    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted};
     *rejected = 0;
     if (endpoint.unusable)
         return DELIVERY_REFUSED;
     head.len = head_len;
     request_head_finish(&head, body.len);
-    if (now_ns < not_before_ns && !wait_before(not_before_ns - now_ns, patience.deadline_ns, &result))
-        return result;
-    for (;;) {
-        struct answer answer = {0};
-        if (attempt(body, &patience, &answer, &result, rejected))
-            return result;
-        if (exporter_is_ending())
-            return DELIVERY_INTERRUPTED;
-        if (!wait_before(pause_after(&answer, &pause_ms), patience.deadline_ns, &result))
-            return result;
-    }
+    return attempts(body, &patience, rejected);
 }

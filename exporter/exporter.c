@@ -41,21 +41,18 @@ bool exporter_is_ending(void)
     return flush_is_wanted();
 }
 
-bool exporter_is_interrupted(void)
-{
-    return stop_is_wanted() ||
-           (flush_is_wanted() && clock_ns() >= atomic_load_explicit(&exporter.flush_deadline_ns, memory_order_relaxed));
-}
-
-/* Whoever stops us waits for so long at most, and only where the Collector is slow just then. */
+/* Whoever stops us waits for so long at most, and only where the Collector is slow just then: what was sent and not
+ * answered would have to be sent twice. */
 #define ANSWER_GRACE_NS 100000000
 
 static uint64_t asked_ns; /* when the stop was first seen there; 0: not yet */
 
-bool exporter_is_interrupted_late(void)
+bool exporter_is_interrupted(void)
 {
+    if (flush_is_wanted() && clock_ns() >= atomic_load_explicit(&exporter.flush_deadline_ns, memory_order_relaxed))
+        return true;
     if (!stop_is_wanted())
-        return exporter_is_interrupted();
+        return false;
     if (!asked_ns)
         asked_ns = clock_ns();
     return clock_ns() - asked_ns >= ANSWER_GRACE_NS;

@@ -8,11 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Our thread is to stop, or a flush has used up its time: give up what is under way. */
+/* Our thread is to stop, or a flush has used up its time: give up what is under way. A stop is let wait a moment for an
+ * answer. */
 bool exporter_is_interrupted(void);
-
-/* The same, but a stop is let wait a moment for the answer to what was sent. */
-bool exporter_is_interrupted_late(void);
 
 /* Somebody waits for everything to be out. */
 bool exporter_is_ending(void);

@@ -12,7 +12,6 @@
 struct patience {
     uint64_t deadline_ns;      /* CLOCK_MONOTONIC */
     bool (*interrupted)(void); /* true ends the waiting */
-    bool (*interrupted_late)(void); /* the same while an answer is awaited, which is worth a little more; or NULL */
 };
 
 /* 0 while there is any left, -EINTR when interrupted, -ETIMEDOUT past the deadline. */

@@ -23,6 +23,7 @@
 #define SLICE_MAX_NS 25000000  /* ... to this */
 #define ANSWER_MAX (4 * 1024 * 1024) /* OTLP specification, "OTLP/HTTP Response": what a client reads at most */
 #define ADDRESSES 8
+#define ADDRESS_MAX_NS 2000000000 /* for one that may be silent, while there are others */
 
 static long connection = -1;
 static char buffer[16 * 1024]; /* what was received and not looked at yet */
@@ -89,9 +90,17 @@ static int socket_error(void)
     return rc < 0 ? (int)rc : -error_number;
 }
 
+/* A peer that is gone says nothing, and what was sent stays unacknowledged: better to know soon, and to connect again while
+ * there is time for it. One that is only slow does acknowledge. */
+static void set_options(void)
+{
+    const int on = 1, unacknowledged_ms = 4000;
+    system(setsockopt, connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    system(setsockopt, connection, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+}
+
 static int connect_to(const union socket_address *address, socklen_t len, const struct patience *patience)
 {
-    const int on = 1;
     connection = system(socket, address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connection < 0)
         return (int)connection;
@@ -104,7 +113,7 @@ static int connect_to(const union socket_address *address, socklen_t len, const 
     if (rc < 0)
         transport_close();
     else if (address->any.sa_family != AF_UNIX)
-        system(setsockopt, connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        set_options();
     return (int)rc;
 }
 
@@ -120,6 +129,13 @@ static int connect_to_unix(const struct endpoint *endpoint, const struct patienc
     return connect_to(&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1), patience);
 }
 
+/* Until when one of `left` addresses may be tried: a silent one must not take the time of those behind it. */
+static uint64_t deadline_of_address(uint64_t deadline_ns, int left)
+{
+    uint64_t now_ns = clock_ns(), share_ns = now_ns < deadline_ns ? (deadline_ns - now_ns) / (uint64_t)left : 0;
+    return left == 1 ? deadline_ns : now_ns + (share_ns < ADDRESS_MAX_NS ? share_ns : ADDRESS_MAX_NS);
+}
+
 /* Each address in turn, the name asked for anew each time: a container's neighbour may have moved. */
 static int connect_to_endpoint(const struct endpoint *endpoint, const struct patience *patience)
 {
@@ -128,12 +144,12 @@ static int connect_to_endpoint(const struct endpoint *endpoint, const struct pat
     if (endpoint->is_unix)
         return connect_to_unix(endpoint, patience);
     int count = resolve(endpoint->host, endpoint->port, NULL, patience->deadline_ns, patience->interrupted, addresses, ADDRESSES);
-    if (count <= 0)
-        return count ? count : -ENOENT;
-    int rc = -ENOENT;
+    int rc = count < 0 ? count : -ENOENT;
     for (int i = 0; i < count; i++) {
-        rc = connect_to(&address, socket_address_of(&addresses[i], &address), patience);
-        if (rc == 0 || rc == -EINTR || rc == -ETIMEDOUT)
+        struct patience share = *patience;
+        share.deadline_ns = deadline_of_address(patience->deadline_ns, count - i);
+        rc = connect_to(&address, socket_address_of(&addresses[i], &address), &share);
+        if (rc == 0 || rc == -EINTR)
             return rc;
     }
     return rc;
@@ -294,14 +310,11 @@ static int receive_answer(struct reading *reading, const struct patience *patien
 static int exchange(struct slice head, struct slice request, const struct patience *patience, struct answer *answer, size_t *received)
 {
     struct reading reading = {.answer = answer};
-    struct patience late = *patience;
-    if (patience->interrupted_late)
-        late.interrupted = patience->interrupted_late; /* what was sent and not answered would have to be sent twice */
     *answer = (struct answer){0};
     int sent = send_request(head, request, patience);
     int rc = sent;
     if (sent == 0 || sent == -EPIPE || sent == -ECONNRESET)
-        rc = receive_answer(&reading, &late);
+        rc = receive_answer(&reading, patience);
     *received = reading.total;
     if (rc || sent || reading.close || reading.held)
         transport_close();

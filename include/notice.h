@@ -17,6 +17,9 @@
  * 120 bytes are shown, control characters as `?`. Never pass a secret. */
 void notice_add(const char *subject, struct slice value, const char *problem);
 
+/* Before any of the others, once: from then on what a process has said its children do not say again. */
+void notice_start(void);
+
 /* Prints what has been added since. Never blocks: what stderr does not take at once is lost. */
 void notice_print(void);
 

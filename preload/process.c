@@ -97,6 +97,7 @@ void process_start(void)
     config_read(environ);
     if (config.sdk_disabled)
         return;
+    notice_start();
     output_stderr_is();
     if (config.exporter == EXPORTER_CONSOLE)
         output_stdout_is();
