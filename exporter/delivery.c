@@ -218,6 +218,7 @@ static enum delivery attempts(struct slice body, const struct patience *patience
     enum delivery result;
     while (wait_for_turn(patience->deadline_ns, &result)) {
         struct answer answer = {0};
+        bool is_last = exporter_is_ending(); /* the attempt that the end finds under way is not the one that it is worth */
         bool is_decided = attempt(body, patience, &answer, &result, rejected);
         if (is_decided && result != DELIVERY_INTERRUPTED) {
             pause_ms = PAUSE_FIRST_MS;
@@ -225,7 +226,7 @@ static enum delivery attempts(struct slice body, const struct patience *patience
             return result;
         }
         put_off(&answer);
-        if (is_decided || exporter_is_ending())
+        if (is_decided || is_last)
             return DELIVERY_INTERRUPTED;
     }
     if (result == DELIVERY_TIMED_OUT)

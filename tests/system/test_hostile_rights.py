@@ -88,8 +88,8 @@ def test_in_another_root_spans_still_arrive(receiver, place, scenario):
 
 @root
 def test_a_batch_whose_answer_is_awaited_is_not_sent_twice(receiver):
-    """The request is with the Collector when our thread has to end for setuid; a tenth of a second later it is answered."""
-    sidecar = receiver(then=slow(0.001))
+    """The request is with the Collector when our thread has to end for setuid; a moment later it is answered."""
+    sidecar = receiver(then=slow(0.0003))
     end = compared([built("rights"), "give_up", "0"], sidecar, SPANLOAD_EXIT_TIMEOUT_MS=2000)
     assert end.status == 0
     check_spans(end, sidecar)

@@ -508,3 +508,20 @@ def test_a_running_client_is_not_held_up_by_a_sidecar_that_stalls(receiver, orig
         running.tell()
         end = running.stop(None)
     assert took < 3 and end.counters["started"] == 300
+
+
+def test_an_end_that_finds_an_attempt_under_way_is_worth_one_of_its_own(receiver):
+    """The attempt failed after the process had begun to end, and took the whole queue with it, with most of the budget left."""
+    gate = threading.Event()
+
+    def held_then_cut(connection, request):
+        gate.wait(10)
+        return False
+
+    sidecar = receiver(held_then_cut)
+    with server(sidecar.endpoint, SPANLOAD_EXIT_TIMEOUT_MS=3000) as serving:
+        serving.ask("/a")
+        sidecar.wait_for(requests=1)
+        threading.Timer(0.5, gate.set).start()
+        end = serving.quit()
+    assert (end.counters["exported"], end.counters["held"]) == (2, 0)
