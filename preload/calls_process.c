@@ -260,16 +260,24 @@ static void descriptor_edits(long number, long a, long b, long c)
         descriptor_range_closes((unsigned)a, (unsigned)b);
 }
 
+/* An end by another name: what is finished goes out first. */
+static bool ends_by_call(long number)
+{
+    switch (number) {
+    case SYS_exit: thread_ends(); return true;
+    case SYS_exit_group: process_ending(); return true;
+    case SYS_execve: /* fallthrough */
+    case SYS_execveat: process_before_exec(); return true;
+    }
+    return false;
+}
+
 /* From syscall.S: the calls that concern us, and all of them before `next` is resolved. */
 __attribute__((visibility("hidden"))) long syscall_watched(long number, long a, long b, long c, long d, long e, long f);
 
 long syscall_watched(long number, long a, long b, long c, long d, long e, long f)
 {
     long (*libc)(long, ...) = (long (*)(long, ...))(uintptr_t)NEXT(syscall);
-    if (number == SYS_exit)
-        thread_ends();
-    if (number == SYS_exit_group)
-        process_ending();
     if (edits_descriptors(number)) {
         descriptor_edits(number, a, b, c);
         long rc = libc(number, a, b, c, d, e, f);
@@ -277,7 +285,7 @@ long syscall_watched(long number, long a, long b, long c, long d, long e, long f
             descriptor_copied((int)rc, (int)a);
         return rc;
     }
-    if (number == SYS_exit || number == SYS_exit_group || (number == SYS_prctl && !is_per_thread((int)a)))
+    if (ends_by_call(number) || (number == SYS_prctl && !is_per_thread((int)a)))
         return libc(number, a, b, c, d, e, f);
     bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
                      (number == SYS_prctl && a == PR_SET_SECCOMP);

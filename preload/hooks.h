@@ -16,8 +16,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* The next definition of each function behind ours; set by next_resolve, all at once. A function that this libc
- * does not have is one that fails with ENOSYS. */
+/* The next definition of each function behind ours; set by next_resolve, all at once. What this libc does not have is done
+ * by another of its functions or by the system call (next.c), or fails with ENOSYS. */
 struct next {
 #define HOOK(type, name, params, args, before, after) type(*name) params;
 #define OWN(type, name, params) type(*name) params;

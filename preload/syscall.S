@@ -14,6 +14,8 @@
     .macro watch_all
     watch SYS_exit
     watch SYS_exit_group
+    watch SYS_execve
+    watch SYS_execveat
     watch SYS_close
     watch SYS_dup
 #ifdef SYS_dup2
