@@ -60,6 +60,7 @@ struct event {
     enum party sender;
     uint64_t since_ns;
     uint64_t now_ns;
+    struct exchange *begun; /* by the last unit */
 };
 
 static uint64_t event_now(struct event *event)
@@ -319,6 +320,7 @@ static void request_began(struct event *event, const struct message *message)
     }
     uint64_t start_ns = is_client && event->since_ns ? event->since_ns : event_now(event);
     struct exchange *exchange = tracer_begin(message, &of, start_ns);
+    event->begun = exchange;
     if (exchange)
         push_exchange(connection, exchange);
     else
@@ -514,6 +516,39 @@ void connection_bytes(struct connection *connection, enum direction direction, s
 {
     struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
     feed(&event, in);
+}
+
+size_t connection_announce(struct connection *connection, struct slice in, uint64_t since_ns, struct announced *announced)
+{
+    struct event event = {.connection = connection, .sender = PARTY_CLIENT, .since_ns = since_ns};
+    struct stream *stream = &connection->streams[PARTY_CLIENT];
+    if (role_of(connection) != ROLE_CLIENT || stream->skip || connection->gathered[PARTY_CLIENT] || !in.len)
+        return 0;
+    announced->before = *stream;
+    ssize_t n = read_unit(&event, in);
+    if (n <= 0 || !event.begun) {
+        *stream = announced->before;
+        return 0;
+    }
+    announced->exchange = event.begun;
+    announced->after = *stream;
+    return (size_t)n;
+}
+
+/* Somebody has sent or answered meanwhile what was not sent: not to be put in order. */
+void connection_retract(struct connection *connection, const struct announced *announced)
+{
+    struct exchange *newest = announced->exchange;
+    struct stream *stream = &connection->streams[PARTY_CLIENT];
+    bool is_as_left = !memcmp(stream, &announced->after, sizeof *stream);
+    /* Relaxed: the exchange is this thread's own. */
+    if (is_as_left && atomic_compare_exchange_strong_explicit(&connection->asked, &newest, announced->exchange->next,
+                                                              memory_order_relaxed, memory_order_relaxed)) {
+        tracer_retract(announced->exchange);
+        *stream = announced->before;
+        return;
+    }
+    stop_watching(connection, COUNT_given_up_contended);
 }
 
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t bytes)

@@ -74,6 +74,16 @@ void connection_peer_closed(struct connection *connection);
 void connection_failed(struct connection *connection, enum direction direction, int error_number);
 void connection_finished_sending(struct connection *connection);
 
+/* A request is about to be sent, and its answer may be there before the call returns: between enter and leave, before the
+ * call. Returns the length of its head, 0 if `bytes` do not begin with a whole one; `announced` is for taking it back,
+ * when less than the head was sent. */
+struct announced {
+    struct exchange *exchange;
+    struct stream before, after;
+};
+size_t connection_announce(struct connection *connection, struct slice bytes, uint64_t since_ns, struct announced *announced);
+void connection_retract(struct connection *connection, const struct announced *announced);
+
 /* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
 bool connection_may_ask(const struct connection *connection);
 

@@ -24,6 +24,8 @@ struct sent_copy {
     uint32_t len;
     struct sent_copy *next;
     uint64_t skipped; /* bytes that pass unseen before these */
+    uint32_t ahead;   /* of the first one: how much of it is a request's head that was announced before the call */
+    struct announced announced;
     char bytes[OUTGOING_COPY];
 };
 

@@ -238,6 +238,20 @@ void tracer_drop(struct exchange *exchange, enum counter reason)
     exchange_give(exchange);
 }
 
+void tracer_retract(struct exchange *exchange)
+{
+    const struct span_progress interrupted = thread.progress;
+    if (exchange->generation == process.generation) {
+        counter_add(thread_stripe(), COUNT_started, -UINT64_C(1));
+        if (exchange->sampled)
+            open_add(-1);
+        else
+            counter_add(thread_stripe(), COUNT_sampled_out, -UINT64_C(1));
+        progress_back_to(&interrupted);
+    }
+    exchange_give(exchange);
+}
+
 void tracer_recover(void)
 {
     uint64_t stage = thread.progress.stage;

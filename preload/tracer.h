@@ -31,6 +31,9 @@ void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error e
 /* The span is not to be: counted as dropped for `reason`, unless it was sampled out or is another process's. */
 void tracer_drop(struct exchange *exchange, enum counter reason);
 
+/* The request was not sent after all: as if it had never begun. */
+void tracer_retract(struct exchange *exchange);
+
 /* This thread was taken out of one of the calls above by a longjmp: its span is put in order in the accounts. */
 void tracer_recover(void);
 

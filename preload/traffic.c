@@ -75,6 +75,27 @@ static bool is_single_threaded(void)
     return libc_single_threaded && *libc_single_threaded;
 }
 
+/* The answer may reach another thread before the call has returned in this one. */
+static void announce(const struct call *call)
+{
+    struct sent_copy *copy = call->copy;
+    copy->ahead = 0;
+    if (copy->skipped || !connection_may_ask(call->connection) || !enter(call, DIRECTION_SENT))
+        return;
+    copy->ahead = (uint32_t)connection_announce(call->connection, (struct slice){copy->bytes, copy->len}, call->since_ns, &copy->announced);
+    leave(call, DIRECTION_SENT);
+}
+
+/* Less than what was announced has gone. */
+static void retract(const struct call *call)
+{
+    if (!enter(call, DIRECTION_SENT))
+        return;
+    connection_retract(call->connection, &call->copy->announced);
+    call->copy->ahead = 0;
+    leave(call, DIRECTION_SENT);
+}
+
 /* Before the call, in a program of several threads (outgoing.h). */
 static void look_at(struct call *call, const struct outgoing *outgoing)
 {
@@ -91,6 +112,8 @@ static void look_at(struct call *call, const struct outgoing *outgoing)
         call->copy = outgoing_copy(outgoing, &ahead);
         leave(call, DIRECTION_SENT);
     }
+    if (call->copy)
+        announce(call);
 }
 
 struct call traffic_sending_bytes(struct call call, const void *bytes, size_t len)
@@ -166,12 +189,13 @@ static uint64_t shorter(uint64_t a, uint64_t b)
 /* From the copies; what they do not hold was found not to matter, or is given up if it does. */
 static void feed_copies(const struct call *call, uint64_t length)
 {
-    for (const struct sent_copy *copy = call->copy; copy && length; copy = copy->next) {
+    size_t ahead = call->copy ? call->copy->ahead : 0;
+    for (const struct sent_copy *copy = call->copy; copy && length; copy = copy->next, ahead = 0) {
         uint64_t skipped = shorter(copy->skipped, length), n = shorter(copy->len, length - skipped);
         if (skipped)
             connection_unseen(call->connection, DIRECTION_SENT, skipped);
-        if (n)
-            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){copy->bytes, (size_t)n}, call->since_ns);
+        if (n > ahead)
+            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){copy->bytes + ahead, (size_t)n - ahead}, call->since_ns);
         length -= skipped + n;
     }
     if (length)
@@ -207,6 +231,8 @@ void traffic_received(const struct call *call, const struct iovec *iov, size_t c
 
 static void sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
+    if (call->copy && call->copy->ahead && (flags & MSG_OOB || length < (ssize_t)call->copy->ahead))
+        retract(call);
     if (flags & MSG_OOB)
         return;
     if (length < 0) {
