@@ -11,6 +11,8 @@
 #include "text.h"
 #include "tracer.h"
 
+#include <signal.h>
+
 struct counter_stripe counter_stripes[COUNTER_STRIPES];
 
 static uint64_t printed_for; /* spans begun when the line was last printed, and one */
@@ -58,11 +60,15 @@ void accounts_print(void)
     struct text line = TEXT(room);
     if (config.log != LOG_INFO || printed_for == counter_total(COUNT_started) + 1 || !has_something_to_say())
         return;
+    /* A handler that ends the process would find the line printed, and leave it half done. */
+    uint64_t all = UINT64_MAX, before = 0;
+    system(rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
     printed_for = counter_total(COUNT_started) + 1;
     exporter_thread_pause(); /* so that nothing is between two accounts */
     write_line(&line);
     output_stderr(text_as_slice(&line));
     exporter_thread_resume();
+    system(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
 }
 
 void accounts_forget(void)
