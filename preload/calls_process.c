@@ -40,9 +40,9 @@ pid_t hook_fork(void)
 {
     pid_t (*libc)(void) = NEXT(fork);
     uint32_t generation = process.generation;
-    exporter_thread_pause();
+    bool is_paused = exporter_thread_pause_if_not_last();
     pid_t pid = forked(libc(), generation);
-    if (pid != 0)
+    if (pid != 0 && is_paused)
         exporter_thread_resume();
     return pid;
 }
@@ -220,10 +220,15 @@ int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
         return libc(option, a, b, c, d);
     if (option == PR_SET_SECCOMP)
         filter_installs();
-    exporter_thread_pause();
+    bool is_paused = true;
+    if (option == PR_SET_NO_NEW_PRIVS)
+        is_paused = exporter_thread_pause_if_not_last(); /* ours executes nothing anyway */
+    else
+        exporter_thread_pause();
     int rc = libc(option, a, b, c, d);
     filter_installed(option == PR_SET_SECCOMP && rc == 0);
-    exporter_thread_resume();
+    if (is_paused)
+        exporter_thread_resume();
     return rc;
 }
 

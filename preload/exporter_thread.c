@@ -12,9 +12,11 @@
 #include "clock.h"
 #include "config.h"
 #include "exporter.h"
+#include "fdtable.h"
 #include "notice.h"
 #include "process.h"
 #include "queue.h"
+#include "readable.h"
 #include "thread.h"
 
 #include <linux/sched.h>
@@ -33,6 +35,7 @@ static _Atomic uint32_t starting;  /* 1: a thread of the application's is starti
 static _Atomic uint32_t paused;    /* > 0: not to be started */
 static _Atomic uint64_t starting_ns, paused_ns; /* since when, for a mark that a longjmp left behind */
 static _Atomic bool forbidden;
+static _Atomic bool last;          /* the one that is running, or starting now, is the last that there can be */
 static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
 static queue_position gave_up_at;  /* the queue's tail when a flush got not everything out: not worth waiting for twice */
 static char *stack; /* lowest address, behind the guard page */
@@ -290,12 +293,15 @@ static bool may_pause(void)
     return !process_is_another();
 }
 
-void exporter_thread_pause(void)
+static void raise_paused(void)
 {
-    if (!may_pause())
-        return;
     atomic_store_explicit(&paused_ns, clock_ns(), memory_order_relaxed);
     atomic_fetch_add_explicit(&paused, 1, memory_order_seq_cst);
+}
+
+/* Since paused was raised. */
+static void stop(void)
+{
     uint64_t deadline_ns = 0;
     while (atomic_load_explicit(&starting, memory_order_seq_cst) && !is_left_over(&starting_ns) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
         system(sched_yield);
@@ -304,6 +310,51 @@ void exporter_thread_pause(void)
     atomic_store_explicit(&exporter.stop, 1, memory_order_seq_cst);
     wake();
     join(clock_ns() + STOP_LIMIT_NS);
+}
+
+void exporter_thread_pause(void)
+{
+    if (!may_pause())
+        return;
+    raise_paused();
+    stop();
+}
+
+bool exporter_thread_pause_if_not_last(void)
+{
+    if (!may_pause())
+        return false;
+    /* First `paused`, then `last`; exporter_thread_limit does it the other way round, so one of us sees the other. */
+    raise_paused();
+    bool is_last = atomic_load_explicit(&last, memory_order_seq_cst);
+    if (is_last)
+        exporter_thread_unpause();
+    else
+        stop();
+    return !is_last;
+}
+
+/* Whether it may yet be asked or ask: a program that shuts itself in with what it has gets no thread for nothing. */
+static bool has_listener(void)
+{
+    int fd = fdtable_next(0, UINT32_MAX);
+    while (fd >= 0 && fdtable_entry(fd) != FDTABLE_STREAM)
+        fd = fdtable_next((unsigned)fd + 1, UINT32_MAX);
+    return fd >= 0;
+}
+
+void exporter_thread_limit(pid_t process_id, int resource, const struct rlimit *limit)
+{
+    if (resource != RLIMIT_NPROC || (process_id && process_id != process.id) || !may_pause() || !readable(limit, sizeof *limit) ||
+        limit->rlim_cur || !has_listener())
+        return;
+    atomic_store_explicit(&last, true, memory_order_seq_cst);
+    uint64_t deadline_ns = clock_ns() + STOP_LIMIT_NS;
+    while (atomic_load_explicit(&paused, memory_order_seq_cst) && clock_ns() < deadline_ns)
+        system(sched_yield);
+    exporter_thread_prepare();
+    while (atomic_load_explicit(&starting, memory_order_seq_cst) && clock_ns() < deadline_ns)
+        system(sched_yield);
 }
 
 void exporter_thread_unpause(void)
@@ -331,6 +382,7 @@ void exporter_thread_forget(void)
     exporter.sleep = EXPORTER_AWAKE;
     exporter.stop = exporter.flush_wanted = exporter.flush_done = 0;
     starting = paused = 0;
+    last = false;
     refused_ns = 0;
     gave_up_at = 0;
     queue_clear(&span_queue);

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 /* Before a span goes into the queue: opens the queue and starts the thread at the first span. False when there can be
  * none: no memory, a refused clone, or a seccomp filter that came after us. */
@@ -26,6 +28,13 @@ void exporter_thread_resume(void);
 
 /* As _resume, but nothing is started before the next span. */
 void exporter_thread_unpause(void);
+
+/* As _pause, but false, and nothing to resume, where the thread could not be started again: for calls that it can live with. */
+bool exporter_thread_pause_if_not_last(void);
+
+/* Before a limit changes. A server that allows itself no more threads (RLIMIT_NPROC 0; haproxy does so when all of its own
+ * are there) gets ours now: at its first span it could not be had. */
+void exporter_thread_limit(pid_t process_id, int resource, const struct rlimit *limit);
 
 /* Never again: a seccomp filter that we did not grow up with may kill the process for a call of ours. */
 void exporter_thread_forbid(void);

@@ -8,6 +8,7 @@
 #include "traffic.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <stdarg.h>
 #include <stdint.h>

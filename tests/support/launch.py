@@ -178,6 +178,18 @@ def end_session(pid):
         pass
 
 
+def _is_anybody_in(group):
+    """Is a process of that group alive? One that has ended, and that only init has not noticed yet, is not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
+
+
 @dataclass
 class Running:
     """A program of ours that runs until stop(); its output is read as it comes, so that it never blocks on a pipe."""
@@ -254,11 +266,7 @@ class Running:
     def _wait_for_children(self, timeout):
         """Servers that fork for a connection leave their last children at work."""
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(self.pid, 0)
-            except ProcessLookupError:
-                return
+        while time.monotonic() < deadline and _is_anybody_in(self.pid):
             time.sleep(0.01)
 
     def kill(self):

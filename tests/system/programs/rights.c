@@ -214,6 +214,7 @@ static void no_processes(char **arguments)
 {
     (void)arguments;
     if (setresuid(65534, 65534, 65534) != 0) fail("setresuid");
+    if (listen(socket(AF_INET, SOCK_STREAM, 0), 1) != 0) fail("listen"); /* a server */
     limit(RLIMIT_NPROC, 0);
     struct pair pair = pair_open();
     exchange(&pair, 10);
