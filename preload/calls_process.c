@@ -53,16 +53,43 @@ pid_t hook__Fork(void)
     return forked(NEXT(_Fork)(), generation);
 }
 
+/* The end of one thread. If it is the program's last, ours would keep the process from ending. */
+static void thread_ends(void)
+{
+    process_before_exec();
+    exporter_thread_pause();
+    exporter_thread_unpause();
+}
+
+/* What a child with memory of its own runs; the struct lies in its copy of our frame. When it returns, libc ends that thread
+ * alone by a call that does not pass here: ours would keep the child from ending, and its parent waiting for ever. */
+struct child {
+    int (*run)(void *);
+    void *argument;
+    uint32_t generation;
+};
+
+static int child_runs(void *memory)
+{
+    struct child *child = memory;
+    forked(0, child->generation);
+    int status = child->run(child->argument);
+    thread_ends();
+    return status;
+}
+
 /* A child on our memory, while we wait for it to execute or end: a vfork by another name. */
 int hook_clone(int (*run)(void *), void *stack, int flags, void *argument, void *parent_id, void *thread_block, void *child_id)
 {
     int (*libc)(int (*)(void *), void *, int, void *, void *, void *, void *) = NEXT(clone);
+    struct child child = {run, argument, process.generation};
+    if (!(flags & CLONE_VM) && run)
+        return forked(libc(child_runs, stack, flags, &child, parent_id, thread_block, child_id), child.generation);
     bool is_vfork = (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD)) == (CLONE_VM | CLONE_VFORK);
-    uint32_t generation = process.generation;
     thread.vfork_depth += is_vfork;
     int pid = libc(run, stack, flags, argument, parent_id, thread_block, child_id);
     thread.vfork_depth -= is_vfork;
-    return flags & CLONE_VM ? pid : forked(pid, generation);
+    return pid;
 }
 
 /* libc forks and lets the parent go by calls of its own, which do not pass here. */
@@ -230,14 +257,6 @@ int hook_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
     if (is_paused)
         exporter_thread_resume();
     return rc;
-}
-
-/* The end of one thread. If it is the program's last, ours would keep the process from ending. */
-static void thread_ends(void)
-{
-    process_before_exec();
-    exporter_thread_pause();
-    exporter_thread_unpause();
 }
 
 /* Some programs edit their table this way (libuv closes so): a number that a file took would be a connection to us. */

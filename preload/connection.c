@@ -512,9 +512,18 @@ static void feed(struct event *event, struct slice in)
     }
 }
 
+/* By whoever has the direction, for whoever closes. */
+static void count_received(struct connection *connection, uint64_t bytes)
+{
+    uint64_t before = atomic_load_explicit(&connection->received, memory_order_relaxed);
+    atomic_store_explicit(&connection->received, before + bytes, memory_order_relaxed);
+}
+
 void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns)
 {
     struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
+    if (direction == DIRECTION_RECEIVED)
+        count_received(connection, in.len);
     feed(&event, in);
 }
 
@@ -544,6 +553,7 @@ void connection_retract(struct connection *connection, const struct announced *a
     /* Relaxed: the exchange is this thread's own. */
     if (is_as_left && atomic_compare_exchange_strong_explicit(&connection->asked, &newest, announced->exchange->next,
                                                               memory_order_relaxed, memory_order_relaxed)) {
+        atomic_fetch_sub_explicit(&connection->open, 1, memory_order_relaxed);
         tracer_retract(announced->exchange);
         *stream = announced->before;
         return;
@@ -551,9 +561,22 @@ void connection_retract(struct connection *connection, const struct announced *a
     stop_watching(connection, COUNT_given_up_contended);
 }
 
+bool connection_awaits_answer(struct connection *connection)
+{
+    return role_of(connection) == ROLE_CLIENT && atomic_load_explicit(&connection->open, memory_order_relaxed) &&
+           atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_WATCHED;
+}
+
+void connection_was_read_unseen(struct connection *connection)
+{
+    stop_watching(connection, COUNT_given_up_unseen_bytes);
+}
+
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t bytes)
 {
     struct event event = {.connection = connection, .sender = sender_of(connection, direction)};
+    if (direction == DIRECTION_RECEIVED)
+        count_received(connection, bytes);
     if (connection->streams[event.sender].skip >= bytes)
         skip(&event, bytes);
     else

@@ -52,6 +52,7 @@ struct connection {
     struct exchange *answering;  /* oldest first: the direction of responses' own */
     struct unix_path *unix_path; /* of the peer; or NULL */
     struct address peer;
+    _Atomic uint64_t received;   /* bytes that came in and that we know of, looked at or not */
 };
 
 /* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
@@ -70,6 +71,12 @@ void connection_leave(struct connection *connection, enum direction direction);
 /* What happened, between enter and leave. `since_ns` is when the call began, for requests that are sent; 0: not known. */
 void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns);
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t count);
+
+/* What this program asked is not answered yet, as far as we have seen. */
+bool connection_awaits_answer(struct connection *connection);
+
+/* The kernel has given it more bytes than we know of: whatever is open was perhaps answered by them. Threads: any. */
+void connection_was_read_unseen(struct connection *connection);
 void connection_peer_closed(struct connection *connection);
 void connection_failed(struct connection *connection, enum direction direction, int error_number);
 void connection_finished_sending(struct connection *connection);

@@ -13,7 +13,9 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -50,8 +52,24 @@ static void replace(int fd, uintptr_t entry)
         release(entry);
 }
 
+/* A request without an answer, at the end: "cancelled", unless the answer was read by a way that passes us by (io_uring, a
+ * plugin in a scope of its own). TCP counts what came, and the end of it as one. */
+static void look_for_unseen(int fd)
+{
+    struct connection *connection = fdtable_get(fd);
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    int waiting = 0;
+    if (!connection || !connection_awaits_answer(connection) || system(getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received || system(ioctl, fd, FIONREAD, &waiting) != 0)
+        return;
+    if (info.tcpi_bytes_received > connection->received + (uint64_t)waiting + 1)
+        connection_was_read_unseen(connection);
+}
+
 static void forget(int fd)
 {
+    look_for_unseen(fd);
     release(fdtable_take(fd));
 }
 
@@ -274,6 +292,7 @@ void descriptors_process_exit(void)
 {
     for (int fd = fdtable_next(0, UINT32_MAX); fd >= 0; fd = fdtable_next((unsigned)fd + 1, UINT32_MAX)) {
         struct connection *connection = fdtable_get(fd);
+        look_for_unseen(fd);
         if (connection)
             connection_process_exit(connection);
     }

@@ -6,6 +6,9 @@
  */
 #include <sys/syscall.h>
 
+#ifndef SYS_landlock_restrict_self
+#define SYS_landlock_restrict_self 446
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -34,6 +37,7 @@
     watch SYS_capset
     watch SYS_unshare
     watch SYS_setns
+    watch SYS_landlock_restrict_self
     watch SYS_prctl
     .endm
 
