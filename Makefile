@@ -108,6 +108,12 @@ demo: ## nginx, curl and python3 under the library, their spans as trees; nothin
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh
 
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## the fuzzers of the framing, for SECONDS=60 in all; what fails is kept in build/fuzz
+	@tests/install.sh test
+	@/usr/bin/python3 -u tests/fuzz/run.py $(SECONDS)
+
 MINUTES ?= 10
 .PHONY: soak
 soak: ## nginx and others under load for MINUTES=10 while everything around them goes wrong
@@ -136,7 +142,7 @@ format: ## clang-format over all sources
 
 .PHONY: clean
 clean: ## removes what was built, except the Collector and the trees of other distributions
-	rm -rf build/obj build/unit build/race build/san build/aarch64-linux-gnu build/libspanload.so build/spanload
+	rm -rf build/obj build/fuzz build/unit build/race build/san build/aarch64-linux-gnu build/libspanload.so build/spanload
 
 .PHONY: help
 help: ## this list

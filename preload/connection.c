@@ -11,6 +11,8 @@
 #include "thread.h"
 #include "tracer.h"
 
+#include <stdatomic.h>
+
 #define DESCRIPTOR_ONE (UINT32_C(1) << 16)
 
 static uint32_t direction_one(enum direction direction)
@@ -49,8 +51,6 @@ _Static_assert(sizeof(struct unix_path) <= 128, "a unix path is one block");
 static const struct protocol *const protocols[] = {
 #define PROTOCOL(name) &name##_protocol,
 #include "protocols.def"
-
-#include <stdatomic.h>
 #undef PROTOCOL
 };
 
@@ -160,11 +160,12 @@ static struct exchange *pop_exchange(struct connection *connection)
 
 /* --- endings ---------------------------------------------------------------------------------------------- */
 
+/* Its response is complete. The rest of a response whose request has ended already, by an error, is not the next one's. */
 static void finish_oldest(struct connection *connection, uint64_t end_ns)
 {
-    struct exchange *exchange = pop_exchange(connection);
-    if (exchange)
-        tracer_finish(exchange, end_ns, SPAN_ERROR_NONE, 0);
+    struct exchange *exchange = oldest_exchange(connection);
+    if (exchange && exchange->answered)
+        tracer_finish(pop_exchange(connection), end_ns, SPAN_ERROR_NONE, 0);
 }
 
 /* A response without a length ends with its connection (RFC 9112 section 6.3 rule 8). */
@@ -263,7 +264,7 @@ void connection_process_exit(struct connection *connection)
         return;
     if (!atomic_compare_exchange_strong_explicit(&connection->users, &users, users + both, memory_order_acquire, memory_order_relaxed))
         return;
-    finish_on_close(connection, SPAN_ERROR_PROCESS_EXIT);
+    finish_on_close(connection, connection->send_error ? SPAN_ERROR_ERRNO : SPAN_ERROR_PROCESS_EXIT);
     drop_use(connection, both);
 }
 

@@ -145,7 +145,7 @@ def pytest():
         count = Count()
     started = time.time()
     output, status = run(PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junit-xml={report}", "tests",
-                         seconds=1500, **environment)
+                         seconds=2400, **environment)
     if not os.path.exists(report) or os.path.getmtime(report) < started:
         count.add(counted_as_one("pytest", output, 1))
         return count
@@ -156,6 +156,11 @@ def pytest():
         say(output)
     count.add(Count(int(suite.get("tests")) - failed - skipped, failed, skipped))
     return count
+
+
+def fuzz():
+    """A short piece of `make fuzz`."""
+    return lines_of_ok("fuzz", *run(PYTHON, "tests/fuzz/run.py", "20", seconds=900))
 
 
 def soak():
@@ -173,25 +178,28 @@ SUITES = [
     ("race", races),
     ("aarch64", aarch64),
     ("system", pytest),
+    ("fuzz", fuzz),
     ("soak", soak),
 ]
 
 
 def main(wanted):
     total = Count()
-    # The Collectors take longest to build, and nothing but the system tests needs them.
-    collector = subprocess.Popen(["tests/collector/build.sh", "build"], cwd=ROOT, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # The Collectors and the trees of other distributions take longest to make, and nothing but the system tests needs them.
+    made_beside = [subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for command in (["tests/collector/build.sh", "build"], ["tests/support/trees.sh", "build/trees"])]
     for name, suite in SUITES:
         if wanted and name not in wanted:
             continue
         if name in ("system", "soak"):
-            collector.wait()
+            for made in made_beside:
+                made.wait()
         began = time.time()
         count = suite()
         say(f"{name}: {count} ({time.time() - began:.0f} s)")
         total.add(count)
-    collector.wait()
+    for made in made_beside:
+        made.wait()
     say(str(total))
     return 1 if total.failed or not total.passed else 0
 

@@ -17,13 +17,16 @@
 #define HEAD_MAX 65536
 #define CHUNK_LINE_MAX 4096 /* with extensions, which nobody uses */
 #define METHOD_MAX 32
+#define EMPTY_LINES_MAX 1024 /* bytes of them before the first request: looked at anew with each piece that comes */
 #define JUDGE_ALWAYS 1024
 
 enum step {
     STEP_HEAD,
     STEP_CHUNK_SIZE,
-    STEP_CHUNK_END, /* the line end behind a chunk's data */
+    STEP_CHUNK_END,    /* CR LF behind a chunk's data */
+    STEP_CHUNK_END_LF, /* a lone LF, since that ended the line before the data too */
     STEP_TRAILER,
+    STEP_TRAILER_FOLD, /* behind a line of it, which may be folded */
 };
 
 enum hint { HINT_NONE, HINT_HEAD, HINT_CONNECT };
@@ -36,11 +39,19 @@ struct length {
     uint64_t content_length;
 };
 
-/* RFC 9110 section 5.6.2 */
-static bool is_token_char(unsigned char c)
+/* RFC 9110 section 5.6.2. A byte for each character: field names are looked at whole, on the application's thread. */
+static const bool is_token_char[256] = {
+    ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+    ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true, ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+};
+
+/* How many characters of a token `s` begins with. */
+static size_t token_length(struct slice s)
 {
-    static const uint32_t allowed[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
-    return c < 128 && (allowed[c >> 5] >> (c & 31) & 1);
+    size_t n = 0;
+    while (n < s.len && is_token_char[(unsigned char)s.ptr[n]])
+        n++;
+    return n;
 }
 
 /* Length of the line at the beginning of `in` with its end; 0 while there is none.
@@ -58,6 +69,12 @@ static struct slice without_line_end(struct slice line)
     if (line.len && line.ptr[line.len - 1] == '\r')
         line.len--;
     return line;
+}
+
+/* In a line without its end: some take it for a line end (RFC 9112 section 2.2). */
+static bool has_bare_cr(struct slice line)
+{
+    return slice_find(line, '\r') < line.len;
 }
 
 /* `HTTP/1.0` or `HTTP/1.1`, or a beginning of it. */
@@ -81,9 +98,7 @@ static int request_line_check(struct slice in)
     if (!length && line.len && line.ptr[line.len - 1] == '\r')
         line.len--;
 
-    size_t at = 0;
-    while (at < line.len && is_token_char((unsigned char)line.ptr[at]))
-        at++;
+    size_t at = token_length(line);
     if (at > METHOD_MAX || (at == 0 && line.len))
         return PARSE_NO;
     if (at == line.len)
@@ -126,14 +141,17 @@ static int status_line_check(struct slice in)
     }
     if (!length)
         return PARSE_MORE;
-    return line.len >= 12 && line.ptr[9] != '0' ? 1 : PARSE_NO;
+    return line.len >= 12 && line.ptr[9] != '0' && !has_bare_cr(line) ? 1 : PARSE_NO;
 }
 
 /* A request, perhaps behind the empty lines that RFC 9112 section 2.2 lets a client send. */
 static int recognise(struct slice first)
 {
+    const char *begin = first.ptr;
     while (first.len && first.ptr[0] == (first.len > 1 && first.ptr[0] == '\r' && first.ptr[1] == '\n' ? '\r' : '\n'))
         first = slice_after(first, first.ptr[0] == '\r' ? 2 : 1);
+    if (first.ptr - begin > EMPTY_LINES_MAX)
+        return PARSE_NO;
     if (!first.len || (first.len == 1 && first.ptr[0] == '\r'))
         return PARSE_MORE;
     return request_line_check(first);
@@ -197,13 +215,15 @@ static bool read_content_length(struct slice value, struct length *length)
     return length->has_content_length;
 }
 
-/* Transfer-Encoding: chunked counts when it is the last coding, and may stand there only once. */
+/* Transfer-Encoding: chunked counts when it is the last coding, and may stand there only once. What is no coding at all
+ * may be one to another reader: `chunked` behind a control. */
 static bool read_transfer_encoding(struct slice value, struct length *length)
 {
     struct slice part;
     length->has_transfer_encoding = true;
     while (slice_next(&value, ',', &part)) {
-        if (length->chunked) /* something behind chunked */
+        struct slice coding = slice_trim((struct slice){part.ptr, slice_find(part, ';')});
+        if (length->chunked || !coding.len || token_length(coding) < coding.len) /* something behind chunked; or nothing that can be told */
             return false;
         length->chunked = slice_equals_nocase(slice_trim(part), SLICE("chunked"));
     }
@@ -240,15 +260,23 @@ static void read_request_field(struct slice name, struct slice value, struct mes
     }
 }
 
+/* A field line cut at its colon. False when it is none: servers differ in what they do with it, and a name that is nearly
+ * one, a space or a control before the colon, is the smuggler's way to hide a field (RFC 9112 section 5.1). */
+static bool split_field(struct slice line, struct slice *name, struct slice *value)
+{
+    size_t colon = token_length(line);
+    if (!colon || colon == line.len || line.ptr[colon] != ':' || has_bare_cr(line))
+        return false;
+    *name = (struct slice){line.ptr, colon};
+    *value = slice_trim(slice_after(line, colon + 1));
+    return true;
+}
+
 /* One field line. False when the message's length has become doubtful. */
 static bool read_field(struct slice line, bool is_request, struct length *length, struct message *message, bool *is_length)
 {
-    size_t colon = slice_find(line, ':');
-    struct slice name = {line.ptr, colon};
-    if (colon == line.len || colon == 0) /* no field at all: servers differ in what they do with it */
-        return false;
-    struct slice value = slice_trim(slice_after(line, colon + 1));
-    if (slice_find(line, '\r') < line.len) /* a bare CR, which some take for a line end: RFC 9112 section 2.2 */
+    struct slice name, value;
+    if (!split_field(line, &name, &value))
         return false;
     *is_length = true;
     if (slice_equals_nocase(name, SLICE("content-length")))
@@ -256,8 +284,6 @@ static bool read_field(struct slice line, bool is_request, struct length *length
     if (slice_equals_nocase(name, SLICE("transfer-encoding")))
         return read_transfer_encoding(value, length);
     *is_length = false;
-    if (name.ptr[name.len - 1] == ' ' || name.ptr[name.len - 1] == '\t')
-        return false; /* RFC 9112 section 5.1: white space before the colon, the smuggler's way to hide a field */
     if (is_request)
         read_request_field(name, value, message);
     return true;
@@ -266,13 +292,13 @@ static bool read_field(struct slice line, bool is_request, struct length *length
 /* All field lines of a head, from behind its first line. */
 static bool read_fields(struct slice fields, bool is_request, struct length *length, struct message *message)
 {
-    bool is_length = false; /* the field before decides the length */
+    bool is_length = true; /* the field before decides the length; before the first there is none to fold */
     for (size_t n; (n = line_length(fields)) != 0; fields = slice_after(fields, n)) {
         struct slice line = without_line_end((struct slice){fields.ptr, n});
         if (!line.len)
             return true;
         if (line.ptr[0] == ' ' || line.ptr[0] == '\t') { /* obs-fold, RFC 9112 section 5.2 */
-            if (is_length)
+            if (is_length || has_bare_cr(line))
                 return false;
             continue;
         }
@@ -398,6 +424,22 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The rest of a line behind a chunk's size, complete or not: white space, an extension, the end. Some readers take a lone
+ * LF behind an extension for the line's end and some do not: that is refused. */
+static bool may_end_chunk_line(struct slice rest)
+{
+    size_t at = 0, end = slice_find(rest, '\r');
+    while (at < end && (rest.ptr[at] == ' ' || rest.ptr[at] == '\t'))
+        at++;
+    if (at < end && rest.ptr[at] == '\n')
+        return true;
+    if (at < end && rest.ptr[at] != ';')
+        return false;
+    if (end == rest.len)
+        return !rest.len || rest.ptr[rest.len - 1] != '\n';
+    return end + 1 == rest.len || rest.ptr[end + 1] == '\n';
+}
+
 /* RFC 9112 section 7.1: 1*HEXDIG [chunk-ext] CRLF. */
 static ssize_t parse_chunk_size(struct stream *stream, struct slice in)
 {
@@ -408,29 +450,27 @@ static ssize_t parse_chunk_size(struct stream *stream, struct slice in)
             return PARSE_NO;
         size = size << 4 | (uint64_t)hex_digit(in.ptr[at++]);
     }
-    if (at < in.len && (at == 0 || !memchr("\r\n; \t", in.ptr[at], 5)))
-        return PARSE_NO;
-    const char *cr = memchr(in.ptr, '\r', in.len);
-    if (cr && cr + 1 < in.ptr + in.len && cr[1] != '\n' && cr < in.ptr + line_length(in))
-        return PARSE_NO;
     size_t length = line_length(in);
+    if (at == 0 || !may_end_chunk_line(slice_after((struct slice){in.ptr, length ? length : in.len}, at)))
+        return PARSE_NO;
     if ((length ? length : in.len) > CHUNK_LINE_MAX)
         return PARSE_NO;
     if (!length)
         return PARSE_MORE;
     stream->skip = size;
-    stream->step = size ? STEP_CHUNK_END : STEP_TRAILER;
+    stream->step = !size ? STEP_TRAILER : in.ptr[length - 2] == '\r' ? STEP_CHUNK_END : STEP_CHUNK_END_LF;
     return (ssize_t)length;
 }
 
 static ssize_t parse_chunk_end(struct stream *stream, struct slice in)
 {
-    if (in.ptr[0] == '\r' && in.len < 2)
+    struct slice end = stream->step == STEP_CHUNK_END ? SLICE("\r\n") : SLICE("\n");
+    if (!slice_starts_with(end, (struct slice){in.ptr, in.len < end.len ? in.len : end.len}))
+        return PARSE_NO;
+    if (in.len < end.len)
         return PARSE_MORE;
     stream->step = STEP_CHUNK_SIZE;
-    if (in.ptr[0] == '\n')
-        return 1;
-    return in.ptr[0] == '\r' && in.ptr[1] == '\n' ? 2 : PARSE_NO;
+    return (ssize_t)end.len;
 }
 
 /* RFC 9112 section 7.1.2: field lines up to an empty one. */
@@ -441,8 +481,14 @@ static ssize_t parse_trailer(struct stream *stream, struct slice in, struct mess
         return PARSE_TOO_LARGE;
     if (!length)
         return PARSE_MORE;
-    if (without_line_end((struct slice){in.ptr, length}).len == 0)
+    struct slice line = without_line_end((struct slice){in.ptr, length}), name, value;
+    bool is_fold = line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
+    if (!line.len)
         expect_nothing(stream, message);
+    else if (is_fold ? stream->step == STEP_TRAILER || has_bare_cr(line) : !split_field(line, &name, &value))
+        return PARSE_NO;
+    else
+        stream->step = STEP_TRAILER_FOLD;
     return (ssize_t)length;
 }
 
@@ -461,8 +507,10 @@ static ssize_t parse(struct stream *stream, enum party sender, uint8_t hint, str
     case STEP_CHUNK_SIZE:
         return parse_chunk_size(stream, in);
     case STEP_CHUNK_END:
+    case STEP_CHUNK_END_LF:
         return parse_chunk_end(stream, in);
     case STEP_TRAILER:
+    case STEP_TRAILER_FOLD:
         return parse_trailer(stream, in, message);
     }
     return PARSE_NO;
