@@ -14,7 +14,7 @@ from support.receiver import Receiver  # noqa: E402
 ARCH = BUILD / "aarch64-linux-gnu"
 PEER = ARCH / "peer"
 PROCESSES = ARCH / "processes"
-EMULATOR = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+EMULATOR = ["qemu-aarch64", "-L", BUILD / "trees" / "aarch64"]
 STEPS = ["/hello", "HEAD:/404", "POST:/500", "close", "/again", "close", "/quit"]
 
 
