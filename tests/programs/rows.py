@@ -1,7 +1,7 @@
 """rows.py - what a row of the programs' table can say, and what rows have in common.
 
 Commands and files are templates: {dir} is the program's own directory, {port} the port of a server, {url} the origin that a
-client or a proxy is sent to; every other brace is a brace.
+client or a proxy is sent to, {root} the origin's directory; every other brace is a brace.
 """
 import re
 import shutil
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PORTS = (rb"\b(127\.0\.0\.1|localhost):\d{4,5}\b", rb"\1:PORT")
+PIDS = (rb"\[\d+\]|#\d+\]|\(\d+\)|\b(?i:pid)[:=]? *\d+", b"PID")
+FOR_EACH = 5
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class Server(Row):
     files: dict = field(default_factory=dict)
     variables: dict = field(default_factory=dict)
     beside: tuple = ()            # commands that are started before it, under the library too, and stopped after it
+    ready: object = None          # called with (directory) until it is true, when those are started
     stop: int = signal.SIGTERM    # what ends it in good order
-    keep_alive: bool = True
+    connections: int = 1          # how many the first five requests take: FOR_EACH if it keeps none
     post: str = "/index.html"     # what a POST is sent to
-    asks: tuple = ()              # (method, target, body): instead of what every server is asked
+    asks: tuple = ()              # (method, target, status, body, header lines): instead of what every server is asked
+    cut_by_time: bool = False     # its answers are cut where its application's output was when it looked: their text is compared
     upstream: bool = False        # it asks {url} in its turn: a CLIENT span for each request that arrives there
     role: str = "server"
 
@@ -51,7 +55,10 @@ class Client(Row):
     variables: dict = field(default_factory=dict)
     prepare: object = None        # called with (directory, None, url) before each run
     repository: bool = False      # the origin has a git repository at /git/repo.git and /files/repo.git
+    offers: object = None         # called with (origin) for each run, a context: what the origin has or does for this client
+    also: str = ""                # where else the origin listens: "::1", at the same port, or the path of a unix socket
     unordered: bool = False       # it asks several things at once
+    unseen: str = ""              # why its requests pass by the library: no span, and everything else the same
     role: str = "client"
 
 
@@ -69,13 +76,13 @@ class Silent(Row):
 
 
 def filled(template, **values):
-    """The template with {dir}, {port}, {url} replaced."""
-    return re.sub(r"\{(dir|port|url)\}", lambda name: str(values[name.group(1)]), template)
+    """The template with {dir}, {port}, {url}, {root} replaced."""
+    return re.sub(r"\{(dir|port|url|root)\}", lambda name: str(values[name.group(1)]), template)
 
 
 def moved(source, target, *changes):
-    """Copies a configuration directory, links followed, and applies (file, pattern, replacement) to what was copied."""
-    shutil.copytree(source, target, symlinks=False)
+    """Copies a configuration, links followed, and applies (file, pattern, replacement) to what was copied."""
+    (shutil.copytree if Path(source).is_dir() else shutil.copyfile)(source, target)
     for name, pattern, replacement in changes:
         file = Path(target) / name
         text, count = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)

@@ -122,8 +122,14 @@ def _facet(life, facet, blanks, sorted_lines):
         text = blanked(life.finished.stdout if facet == "stdout" else life.finished.own_stderr, blanks)
         return b"".join(sorted(text.splitlines(True))) if sorted_lines else text
     if facet == "descriptors":
-        return sorted({tuple(_text(blanked(part.encode(), blanks)) for part in line) for line in life.finished.descriptors or ()})
+        return sorted({(event, program, _sorted_words(_text(blanked(numbers.encode(), blanks))))
+                       for event, program, numbers in life.finished.descriptors or ()})
     return life.files if facet == "files" else life.heard
+
+
+def _sorted_words(text):
+    """Numbers that are blanked leave no order behind."""
+    return " ".join(sorted(text.split(" ")))
 
 
 def _shown(bare, traced):
