@@ -108,6 +108,11 @@ demo: ## nginx, curl and python3 under the library, their spans as trees; nothin
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh
 
+.PHONY: bench
+bench: all ## what the library costs nginx and redis-server, variants side by side in one run
+	@tests/install.sh test
+	@/usr/bin/python3 tests/bench/bench.py
+
 SECONDS ?= 60
 .PHONY: fuzz
 fuzz: ## the fuzzers of the framing, for SECONDS=60 in all; what fails is kept in build/fuzz

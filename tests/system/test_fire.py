@@ -157,6 +157,7 @@ def test_what_the_memory_limiter_refuses_is_kept_and_sent_when_it_no_longer_does
     """503 `data refused due to high memory usage`, without Retry-After: to be tried again, not lost."""
     service, port = new_service(), free_port()
     refusing = backend.sidecar(port, limit_mib=1)
+    wait_until(lambda: b"Refusing data" in refusing.stderr, 10, lambda: f"it does not refuse: {bytes(refusing.stderr)!r}")
     with Nginx(traced(service, port), place) as nginx:
         nginx.load(1500)
         time.sleep(0.5)

@@ -89,7 +89,7 @@ const ask = (method, target, body) => new Promise((done) => http.request("{url}"
 '''
 
 CMAKE = '''
-file(DOWNLOAD {url}/big {dir}/got STATUS got SHOW_PROGRESS)
+file(DOWNLOAD {url}/big {dir}/got STATUS got)
 file(UPLOAD {dir}/got {url}/echo STATUS put)
 file(DOWNLOAD {url}/missing STATUS missing)
 file(SIZE {dir}/got size)
