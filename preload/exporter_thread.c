@@ -31,9 +31,9 @@
 struct exporter exporter;
 struct queue span_queue;
 
-static _Atomic uint32_t starting;  /* 1: a thread of the application's is starting ours */
+static _Atomic uint64_t starting;  /* since when a thread of the application's is starting ours; 0: none is */
 static _Atomic uint32_t paused;    /* > 0: not to be started */
-static _Atomic uint64_t starting_ns, paused_ns; /* since when, for a mark that a longjmp left behind */
+static _Atomic uint64_t paused_ns; /* since when, at the latest */
 static _Atomic bool forbidden;
 static _Atomic bool last;          /* the one that is running, or starting now, is the last that there can be */
 static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
@@ -171,18 +171,53 @@ static bool start_again(void)
     return started;
 }
 
-/* What is done between a mark's setting and taking away takes milliseconds. A handler that jumped out of it left it. */
-#define MARK_LIMIT_NS 2000000000
+/* A handler that jumped out of what a mark stands for has left it behind. Starting takes milliseconds. What we are paused for
+ * may take as long as libc asks its name services; a thread takes back its own marks when it is seen again (below), so this
+ * is for one that has ended since. */
+#define STARTING_LIMIT_NS 2000000000
+#define PAUSED_LIMIT_NS 60000000000
 
-static bool is_left_over(const _Atomic uint64_t *since_ns)
+static bool is_older(uint64_t since_ns, int64_t limit_ns)
 {
-    return clock_ns() - atomic_load_explicit(since_ns, memory_order_relaxed) > MARK_LIMIT_NS;
+    return (int64_t)(clock_ns() - since_ns) > limit_ns;
+}
+
+static bool is_starting(void)
+{
+    uint64_t since_ns = atomic_load_explicit(&starting, memory_order_seq_cst);
+    return since_ns && !is_older(since_ns, STARTING_LIMIT_NS);
+}
+
+/* False when somebody else is at it. */
+static bool begin_starting(void)
+{
+    uint64_t since_ns = atomic_load_explicit(&starting, memory_order_relaxed);
+    if (since_ns && !is_older(since_ns, STARTING_LIMIT_NS))
+        return false;
+    return atomic_compare_exchange_strong_explicit(&starting, &since_ns, clock_ns(), memory_order_seq_cst, memory_order_relaxed);
 }
 
 static bool is_paused(void)
 {
     uint32_t now = atomic_load_explicit(&paused, memory_order_seq_cst);
-    return now && (!is_left_over(&paused_ns) || !atomic_compare_exchange_strong(&paused, &now, 0));
+    bool is_left_over = now && is_older(atomic_load_explicit(&paused_ns, memory_order_relaxed), PAUSED_LIMIT_NS);
+    return now && (!is_left_over || !atomic_compare_exchange_strong(&paused, &now, 0));
+}
+
+/* `count` marks fewer; 0 already: they were taken for left over. */
+static void lower_paused(uint32_t count)
+{
+    uint32_t now = atomic_load(&paused);
+    while (now && !atomic_compare_exchange_weak(&paused, &now, now > count ? now - count : 0))
+        ;
+}
+
+void exporter_thread_recover(void)
+{
+    if (!thread_was_left(thread.paused))
+        return;
+    lower_paused(thread.pauses);
+    thread.pauses = 0;
 }
 
 /* Starts the thread unless there is one, may be none, or somebody else is at it. */
@@ -193,9 +228,8 @@ static bool ensure_started(void)
     if (atomic_load_explicit(&forbidden, memory_order_relaxed))
         return false;
     /* First `starting`, then `paused`; exporter_thread_pause does it the other way round, so one of us sees the other. */
-    if (atomic_exchange_explicit(&starting, 1, memory_order_seq_cst) && !is_left_over(&starting_ns))
+    if (!begin_starting())
         return true; /* whoever is at it will; the span can wait in the queue */
-    atomic_store_explicit(&starting_ns, clock_ns(), memory_order_relaxed);
     if (is_paused()) {
         atomic_store_explicit(&starting, 0, memory_order_release);
         return true; /* whoever resumes it will */
@@ -295,6 +329,10 @@ static bool may_pause(void)
 
 static void raise_paused(void)
 {
+    if (thread.pauses)
+        exporter_thread_recover();
+    if (!thread.pauses++)
+        thread.paused = (uintptr_t)__builtin_frame_address(0);
     atomic_store_explicit(&paused_ns, clock_ns(), memory_order_relaxed);
     atomic_fetch_add_explicit(&paused, 1, memory_order_seq_cst);
 }
@@ -302,8 +340,7 @@ static void raise_paused(void)
 /* Since paused was raised. */
 static void stop(void)
 {
-    uint64_t deadline_ns = 0;
-    while (atomic_load_explicit(&starting, memory_order_seq_cst) && !is_left_over(&starting_ns) && clock_ns() < (deadline_ns ? deadline_ns : (deadline_ns = clock_ns() + STOP_LIMIT_NS)))
+    while (is_starting())
         system(sched_yield);
     if (!is_running())
         return;
@@ -353,15 +390,16 @@ void exporter_thread_limit(pid_t process_id, int resource, const struct rlimit *
     while (atomic_load_explicit(&paused, memory_order_seq_cst) && clock_ns() < deadline_ns)
         system(sched_yield);
     exporter_thread_prepare();
-    while (atomic_load_explicit(&starting, memory_order_seq_cst) && clock_ns() < deadline_ns)
+    while (is_starting() && clock_ns() < deadline_ns)
         system(sched_yield);
 }
 
 void exporter_thread_unpause(void)
 {
-    if (may_pause())
-        for (uint32_t now = atomic_load(&paused); now && !atomic_compare_exchange_weak(&paused, &now, now - 1);) /* 0: taken for left over */
-            ;
+    if (!may_pause())
+        return;
+    lower_paused(1);
+    thread.pauses -= thread.pauses > 0;
 }
 
 void exporter_thread_resume(void)
@@ -381,7 +419,9 @@ void exporter_thread_forget(void)
     exporter.thread = 0;
     exporter.sleep = EXPORTER_AWAKE;
     exporter.stop = exporter.flush_wanted = exporter.flush_done = 0;
-    starting = paused = 0;
+    starting = 0;
+    paused = 0;
+    thread.pauses = 0;
     last = false;
     refused_ns = 0;
     gave_up_at = 0;

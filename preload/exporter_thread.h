@@ -29,6 +29,9 @@ void exporter_thread_resume(void);
 /* As _resume, but nothing is started before the next span. */
 void exporter_thread_unpause(void);
 
+/* This thread has paused it and was perhaps taken out of that by a longjmp: then its mark is taken away. */
+void exporter_thread_recover(void);
+
 /* As _pause, but false, and nothing to resume, where the thread could not be started again: for calls that it can live with. */
 bool exporter_thread_pause_if_not_last(void);
 

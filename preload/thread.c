@@ -26,9 +26,14 @@ static bool is_on_signal_stack(void)
 }
 
 /* Whether the frame that set the mark is gone, so that this one is not inside it. */
-static bool was_left(uintptr_t frame)
+static bool was_left(uintptr_t mark, uintptr_t frame)
 {
-    return frame + SIGNAL_FRAME_MIN >= thread.inside && frame <= thread.inside + STACK_REACH && !is_on_signal_stack();
+    return frame + SIGNAL_FRAME_MIN >= mark && frame <= mark + STACK_REACH && !is_on_signal_stack();
+}
+
+bool thread_was_left(uintptr_t mark)
+{
+    return was_left(mark, (uintptr_t)__builtin_frame_address(0));
 }
 
 bool thread_enter(void)
@@ -37,7 +42,7 @@ bool thread_enter(void)
     if (thread.vfork_depth)
         return false;
     if (__builtin_expect(thread.inside != 0, 0)) {
-        if (!was_left(frame))
+        if (!was_left(thread.inside, frame))
             return false;
         thread.was_left = true;
     }

@@ -26,6 +26,8 @@ struct thread {
     uint64_t random[4];      /* state of the id generator */
     struct span_progress progress;
     bool was_left;           /* a longjmp took this thread out of our code: what it was at must be put in order (tracer.c) */
+    uint32_t pauses;         /* how often it has paused the exporter's thread and not unpaused it (exporter_thread.c) */
+    uintptr_t paused;        /* frame that did so first */
     uint32_t random_process; /* the process generation it was seeded in; 0: never */
 };
 
@@ -33,6 +35,9 @@ extern __thread struct thread thread __attribute__((tls_model("initial-exec"), v
 
 /* False when this thread is in our code already, or is the child of a vfork: then nothing may be touched. */
 bool thread_enter(void);
+
+/* Whether the frame that set a mark was left by longjmp, so that the caller's is not inside it. */
+bool thread_was_left(uintptr_t mark);
 
 /* Steps of a span through the accounts, told so that a longjmp between two of them can be made good. */
 enum span_stage {

@@ -10,6 +10,7 @@
 
 #include "counters.h"
 #include "exchange.h"
+#include "exporter_thread.h"
 #include "protocol.h"
 #include "thread.h"
 
@@ -44,6 +45,8 @@ static inline bool tracer_enter(void)
         return false;
     if (__builtin_expect(thread.was_left, 0))
         tracer_recover();
+    if (__builtin_expect(thread.pauses, 0))
+        exporter_thread_recover();
     return true;
 }
 

@@ -261,7 +261,7 @@ SERVERS = [
     Server("nginx (proxy, connections kept)", ("nginx",), prepare=prepare_nginx_keepalive, upstream=True, post="/echo", **NGINX),
     Server("nginx (php-fpm)", ("php-fpm", "nginx"), prepare=prepare_nginx_php, files={"index.php": PHP}, post="/echo", cut_by_time=True,
            blanks=((rb"\.ZendSem\.\w+", b"SEMAPHORE"), (rb"\[\d\d-[A-Z][a-z][a-z]-\d{4} [\d:]+\]", b"[TIME]"), PIDS, CHANNELS,
-                   (rb'(?<=" 200 )5125\d{3}\b', b"SIZE")),
+                   (rb'(?<=" 200 )512\d{4}\b', b"SIZE")),
            beside=(("/bin/sh", "-c", "exec /usr/sbin/php-fpm*[0-9] --nodaemonize --fpm-config {dir}/fpm/php-fpm.conf -c {dir}/fpm/php.ini"),),
            ready=lambda directory: (directory / "php.sock").exists(), **NGINX),
     Server("apache2 (event)", ("apache2",), prepare=apache("event"), **APACHE),
