@@ -145,7 +145,9 @@ class Soak:
             "fork": Account(fork_least + by_curl, fork_most + by_curl, audit.lines("fork", programs.busybox.said.text())),
             "curl": Account(by_curl, by_curl, [line for curl in curls for line in audit.lines("curl", curl.text)]),
         }
-        if phase.is_real and not phase.is_lossy:
+        if phase.is_real and phase.is_lossy:
+            self.wait_for_quiet()
+        elif phase.is_real:
             self.wait_for_backend(accounts)
         kills = audit.since("kills", self.kills)
         for service, account in accounts.items():
@@ -165,6 +167,17 @@ class Soak:
             wait_until(lambda: self.audit.has_all(accounts), 10, "", pause=0.05)
         except AssertionError:
             pass  # said by the checks
+
+    def wait_for_quiet(self):
+        """What a process had sent when it gave up may still be on its way through the Collectors: it belongs to this phase."""
+        ends, before = time.monotonic() + 5, None
+        while time.monotonic() < ends:
+            self.sink.read()
+            now = sum(len(ids) for ids in self.sink.arrivals.accepted.values())
+            if now == before:
+                return
+            before = now
+            time.sleep(0.5)
 
     def check_processes(self, phase, accounts, curls, ended_now, errors):
         failed = [curl.status for curl in curls if curl.status]
