@@ -29,7 +29,7 @@ from support.launch import PREFIX, Finished, bare_environment, counters_in, comp
 
 FACETS = ("status", "stdout", "stderr", "files", "descriptors", "heard")
 TIMES = ((rb"\d\d/[A-Z][a-z][a-z]/\d{4}[: ]\d\d:\d\d:\d\d( [+-]\d{4})?", b"TIME"),
-         (rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?( ?[+-]\d\d:?\d\d|Z| UTC)?", b"TIME"),
+         (rb"\d{4}[-/]\d\d[-/]\d\d(T|  ?)\d?\d:\d\d:\d\d([.,]\d+)?( ?[+-]\d\d:?\d\d|Z| UTC)?", b"TIME"),
          (rb"[A-Z][a-z][a-z],? [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(\.\d+)? \d{4}", b"TIME"),
          (rb"[A-Z][a-z][a-z], \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d( GMT| [+-]\d{4})", b"TIME"))
 LARGEST_TEXT = 1 << 20
