@@ -14,6 +14,7 @@ import time
 import pytest
 
 from support.launch import Running, bare_environment, counters_in, environment, run, total
+from support.load import tasks
 from support.ports import free_port, wait_until
 from support.talk import client, running_client, server
 
@@ -80,10 +81,6 @@ class Served:
 
     def __exit__(self, *_):
         self.running.__exit__()
-
-
-def tasks(pid):
-    return sorted(map(int, os.listdir(f"/proc/{pid}/task")))
 
 
 def status_field(pid, task, name):

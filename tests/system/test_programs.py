@@ -61,7 +61,7 @@ def with_variables(program, env, place, port):
 
 def check_accounts(life, spans):
     counted = total(life.counters)
-    assert (counted.get("started", 0), counted.get("exported", 0), counted.dropped if spans else 0) == (spans, spans, 0), counted
+    assert (counted.get("started", 0), counted.get("exported", 0), counted.dropped) == (spans, spans, 0), counted
     assert not life.complaints
 
 
