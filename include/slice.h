@@ -86,15 +86,18 @@ static inline bool slice_next(struct slice *rest, char separator, struct slice *
 /* Decimal digits only. False for the empty slice, for anything else in it, and above `max`. */
 static inline bool slice_to_number(struct slice s, unsigned long long max, unsigned long long *number)
 {
+    const size_t sure = 18; /* digits that are in any number of 64 bits, without a division to find out */
     unsigned long long n = 0;
     if (!s.len)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         unsigned digit = (unsigned char)s.ptr[i] - '0';
-        if (digit > 9 || n > (max - digit) / 10)
+        if (digit > 9 || (i >= sure && n > (max - digit) / 10))
             return false;
         n = n * 10 + digit;
     }
+    if (n > max)
+        return false;
     *number = n;
     return true;
 }

@@ -13,20 +13,46 @@
 
 typedef uint64_t word __attribute__((may_alias, aligned(1)));
 
+typedef unsigned char vector __attribute__((vector_size(16), may_alias, aligned(1)));
+typedef uint32_t half __attribute__((may_alias, aligned(1)));
+
+/* Up to sixteen bytes, as two parts that overlap. */
+static void copy_short(unsigned char *d, const unsigned char *s, size_t n)
+{
+    if (n >= 8) {
+        word first = *(const word *)s, last = *(const word *)(s + n - 8);
+        *(word *)d = first;
+        *(word *)(d + n - 8) = last;
+    } else if (n >= 4) {
+        half first = *(const half *)s, last = *(const half *)(s + n - 4);
+        *(half *)d = first;
+        *(half *)(d + n - 4) = last;
+    } else if (n) {
+        unsigned char first = s[0], middle = s[n / 2], last = s[n - 1];
+        d[0] = first;
+        d[n / 2] = middle;
+        d[n - 1] = last;
+    }
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
     unsigned char *d = to;
     const unsigned char *s = from;
+    if (n <= 16) {
+        copy_short(d, s, n);
+        return to;
+    }
 #if defined(__x86_64__)
     if (n >= LONG_COPY) {
         __asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n) : : "memory");
         return to;
     }
 #endif
-    for (; n >= 8; n -= 8, d += 8, s += 8)
-        *(word *)d = *(const word *)s;
-    while (n--)
-        *d++ = *s++;
+    vector last = *(const vector *)(s + n - 16);
+    for (size_t at = 0; at < n - 16; at += 16)
+        *(vector *)(d + at) = *(const vector *)(s + at);
+    *(vector *)(d + n - 16) = last;
     return to;
 }
 

@@ -11,6 +11,7 @@
  * It does not know who is client in this process, nor what a field means: it hands the texts on.
  * Fed by connection.c.
  */
+#include "bytes16.h"
 #include "protocol.h"
 
 /* As large a head as common servers can be told to accept (pitfalls, "Framing"). */
@@ -80,68 +81,95 @@ static bool has_bare_cr(struct slice line)
 /* `HTTP/1.0` or `HTTP/1.1`, or a beginning of it. */
 static bool may_be_version(struct slice s)
 {
-    static const char version[] = "HTTP/1.";
-    size_t n = s.len < 7 ? s.len : 7;
-    return s.len <= 8 && memcmp(s.ptr, version, n) == 0 && (s.len < 8 || s.ptr[7] == '0' || s.ptr[7] == '1');
+    static const char first[] = "HTTP/1.0", second[] = "HTTP/1.1";
+    if (s.len == 8) /* as nearly always: two words are compared */
+        return memcmp(s.ptr, second, 8) == 0 || memcmp(s.ptr, first, 8) == 0;
+    return s.len < 8 && memcmp(s.ptr, first, s.len) == 0;
 }
 
-static bool is_version(struct slice s)
+/* Whether the line ends at `at`, where there is no more that it may hold: then the next one begins at *next. */
+static inline int line_ends(struct slice in, size_t at, size_t *next)
 {
-    return s.len == 8 && may_be_version(s);
-}
-
-/* Judges a request line, complete or not: method SP request-target SP HTTP-version. */
-static int request_line_check(struct slice in)
-{
-    size_t length = line_length(in);
-    struct slice line = length ? without_line_end((struct slice){in.ptr, length}) : in;
-    if (!length && line.len && line.ptr[line.len - 1] == '\r')
-        line.len--;
-
-    size_t at = token_length(line);
-    if (at > METHOD_MAX || (at == 0 && line.len))
-        return PARSE_NO;
-    if (at == line.len)
-        return length || in.len > line.len ? PARSE_NO : PARSE_MORE;
-    if (line.ptr[at++] != ' ')
-        return PARSE_NO;
-
-    size_t target = at;
-    while (at < line.len && (unsigned char)line.ptr[at] > ' ' && line.ptr[at] != 0x7f)
-        at++;
-    if (at == line.len)
-        return length || in.len > line.len ? PARSE_NO : PARSE_MORE;
-    if (at == target || line.ptr[at++] != ' ')
-        return PARSE_NO;
-
-    struct slice version = slice_after(line, at);
-    if (!may_be_version(version))
-        return PARSE_NO;
-    if (length)
-        return is_version(version) ? 1 : PARSE_NO;
-    if (in.len > line.len) /* a CR with nothing behind it yet */
-        return is_version(version) ? PARSE_MORE : PARSE_NO;
-    return PARSE_MORE;
-}
-
-/* Judges a status line, complete or not: HTTP-version SP 3DIGIT [SP reason]. The SP before an empty reason is
- * required by RFC 9112 section 4 and left out by some servers. */
-static int status_line_check(struct slice in)
-{
-    size_t length = line_length(in);
-    struct slice line = length ? without_line_end((struct slice){in.ptr, length}) : in;
-    struct slice version = {line.ptr, line.len < 8 ? line.len : 8};
-    if (!may_be_version(version))
-        return PARSE_NO;
-    for (size_t at = 8; at < line.len && at <= 12; at++) {
-        bool digit = line.ptr[at] >= '0' && line.ptr[at] <= '9';
-        bool end = at == 12 && !length && line.ptr[at] == '\r';
-        if (at == 8 || at == 12 ? line.ptr[at] != ' ' && !end : !digit)
-            return PARSE_NO;
+    static const char crlf[2] = "\r\n";
+    if (in.len - at >= 2 && memcmp(in.ptr + at, crlf, 2) == 0) {
+        *next = at + 2;
+        return 1;
     }
-    if (!length)
+    if (at < in.len && in.ptr[at] == '\r')
+        at++;
+    if (at == in.len)
         return PARSE_MORE;
-    return line.len >= 12 && line.ptr[9] != '0' && !has_bare_cr(line) ? 1 : PARSE_NO;
+    *next = at + 1;
+    return in.ptr[at] == '\n' ? 1 : PARSE_NO;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The first line of a head, taken apart. */
+struct first_line {
+    struct slice method, target; /* of a request */
+    size_t length;               /* with its end */
+};
+
+/* Index of the first byte at or behind `from` that is none of a request-target: a control, a space, DEL. */
+static size_t target_end(struct slice in, size_t from)
+{
+    size_t at = from;
+    for (; at + 16 <= in.len; at += 16) {
+        bytes16 bytes = bytes16_at(in.ptr + at);
+        where16 ends = bytes16_where((bytes16)(bytes <= ' ') | (bytes16)(bytes == 0x7f));
+        if (ends)
+            return at + where16_first(ends);
+    }
+    while (at < in.len && (unsigned char)in.ptr[at] > ' ' && in.ptr[at] != 0x7f)
+        at++;
+    return at;
+}
+
+/* A request line, complete or not: method SP request-target SP HTTP-version. 1: it is there. */
+static int read_request_line(struct slice in, struct first_line *line)
+{
+    size_t at = token_length(in);
+    if (at > METHOD_MAX)
+        return PARSE_NO;
+    if (at == in.len)
+        return PARSE_MORE;
+    if (!at || in.ptr[at] != ' ')
+        return PARSE_NO;
+    line->method = (struct slice){in.ptr, at};
+
+    size_t target = at + 1;
+    at = target_end(in, target);
+    if (at == in.len)
+        return PARSE_MORE;
+    if (at == target || in.ptr[at] != ' ')
+        return PARSE_NO;
+    line->target = (struct slice){in.ptr + target, at - target};
+
+    struct slice version = slice_after(in, at + 1);
+    if (version.len > 8)
+        version.len = 8;
+    if (!may_be_version(version))
+        return PARSE_NO;
+    return line_ends(in, at + 1 + version.len, &line->length);
+}
+
+/* A status line, complete or not: HTTP-version SP 3DIGIT [SP reason]. The SP before an empty reason is required by
+ * RFC 9112 section 4 and left out by some servers. */
+static int read_status_line(struct slice in, struct first_line *line)
+{
+    struct slice version = {in.ptr, in.len < 8 ? in.len : 8};
+    if (!may_be_version(version))
+        return PARSE_NO;
+    for (size_t at = 8; at < in.len && at < 12; at++)
+        if (at == 8 ? in.ptr[at] != ' ' : !is_digit(in.ptr[at]) || (at == 9 && in.ptr[at] == '0'))
+            return PARSE_NO;
+    if (in.len <= 12)
+        return PARSE_MORE;
+    return line_ends(in, in.ptr[12] == ' ' ? find_line_end(in, 13) : 12, &line->length);
 }
 
 /* A request, perhaps behind the empty lines that RFC 9112 section 2.2 lets a client send. */
@@ -154,7 +182,8 @@ static int recognise(struct slice first)
         return PARSE_NO;
     if (!first.len || (first.len == 1 && first.ptr[0] == '\r'))
         return PARSE_MORE;
-    return request_line_check(first);
+    struct first_line line;
+    return read_request_line(first, &line);
 }
 
 /* Length of the head at the beginning of `in` with its empty line; 0 while it is incomplete. `*seen` is where the
@@ -200,11 +229,16 @@ static bool has_fact(const struct message *message, enum fact_key key)
 }
 
 /* Content-Length: digits; the same number several times is one number (RFC 9112 section 6.3 rule 5). */
-static bool read_content_length(struct slice value, struct length *length)
+static __attribute__((noinline)) bool read_content_length(struct slice value, struct length *length)
 {
     struct slice part;
+    unsigned long long n;
+    if (!length->has_content_length && slice_to_number(value, INT64_MAX, &n)) { /* as nearly all */
+        length->has_content_length = true;
+        length->content_length = n;
+        return true;
+    }
     while (slice_next(&value, ',', &part)) {
-        unsigned long long n;
         if (!slice_to_number(slice_trim(part), INT64_MAX, &n))
             return false;
         if (length->has_content_length && length->content_length != n)
@@ -217,7 +251,7 @@ static bool read_content_length(struct slice value, struct length *length)
 
 /* Transfer-Encoding: chunked counts when it is the last coding, and may stand there only once. What is no coding at all
  * may be one to another reader: `chunked` behind a control. */
-static bool read_transfer_encoding(struct slice value, struct length *length)
+static __attribute__((noinline)) bool read_transfer_encoding(struct slice value, struct length *length)
 {
     struct slice part;
     length->has_transfer_encoding = true;
@@ -231,28 +265,58 @@ static bool read_transfer_encoding(struct slice value, struct length *length)
 }
 
 /* The fields that are facts of a request. The first one counts; a tracestate may be spread over several. */
+#define REQUEST_FACTS(row)                            \
+    row("host", FACT_HOST)                            \
+    row("user-agent", FACT_USER_AGENT)                \
+    row("forwarded", FACT_FORWARDED)                  \
+    row("x-forwarded-for", FACT_X_FORWARDED_FOR)      \
+    row("x-forwarded-host", FACT_X_FORWARDED_HOST)    \
+    row("x-forwarded-proto", FACT_X_FORWARDED_PROTO)  \
+    row("tracestate", FACT_TRACESTATE)
+
 static const struct {
     struct slice name;
     enum fact_key key;
 } request_facts[] = {
-    {SLICE("host"), FACT_HOST},
-    {SLICE("user-agent"), FACT_USER_AGENT},
-    {SLICE("forwarded"), FACT_FORWARDED},
-    {SLICE("x-forwarded-for"), FACT_X_FORWARDED_FOR},
-    {SLICE("x-forwarded-host"), FACT_X_FORWARDED_HOST},
-    {SLICE("x-forwarded-proto"), FACT_X_FORWARDED_PROTO},
-    {SLICE("tracestate"), FACT_TRACESTATE},
+#define ROW(name, key) {SLICE(name), key},
+    REQUEST_FACTS(ROW)
+#undef ROW
 };
 
-static void read_request_field(struct slice name, struct slice value, struct message *message)
+/* A bit for the length of each name that something hangs on: the others are let go at once. */
+#define LENGTH(name, key) | UINT64_C(1) << (sizeof(name) - 1)
+#define LENGTHS_OF_BODY (0 LENGTH("content-length", ) LENGTH("transfer-encoding", ))
+#define LENGTHS_OF_FACTS (0 REQUEST_FACTS(LENGTH) LENGTH("traceparent", ))
+
+/* A name without regard to case. Of the characters of a token (RFC 9110 section 5.6.2), which it has been found to be,
+ * 0x20 makes only letters into letters, and no other one into a digit or `-`. Names have eight characters or four. */
+static inline bool name_equals(struct slice name, struct slice lower)
 {
-    if (slice_equals_nocase(name, SLICE("traceparent"))) {
+    const uint64_t small = 0x2020202020202020;
+    uint64_t word, wanted;
+    if (name.len != lower.len)
+        return false;
+    if (name.len < 8)
+        return slice_equals_nocase(name, lower);
+    for (size_t at = 0;; at = at + 16 <= name.len ? at + 8 : name.len - 8) {
+        memcpy(&word, name.ptr + at, 8);
+        memcpy(&wanted, lower.ptr + at, 8);
+        if ((word | small) != wanted)
+            return false;
+        if (at + 8 == name.len)
+            return true;
+    }
+}
+
+static __attribute__((noinline)) void read_request_field(struct slice name, struct slice value, struct message *message)
+{
+    if (name_equals(name, SLICE("traceparent"))) {
         message->traceparent_twice = message->traceparent.ptr != NULL;
         message->traceparent = value;
         return;
     }
     for (size_t i = 0; i < sizeof request_facts / sizeof *request_facts; i++) {
-        if (!slice_equals_nocase(name, request_facts[i].name))
+        if (!name_equals(name, request_facts[i].name))
             continue;
         if (request_facts[i].key == FACT_TRACESTATE || !has_fact(message, request_facts[i].key))
             message_add_fact(message, request_facts[i].key, value);
@@ -260,52 +324,72 @@ static void read_request_field(struct slice name, struct slice value, struct mes
     }
 }
 
-/* A field line cut at its colon. False when it is none: servers differ in what they do with it, and a name that is nearly
- * one, a space or a control before the colon, is the smuggler's way to hide a field (RFC 9112 section 5.1). */
-static bool split_field(struct slice line, struct slice *name, struct slice *value)
+/* One of the fields that something hangs on. False when the message's length has become doubtful. */
+static bool read_field(struct slice name, struct slice value, bool is_request, struct length *length, struct message *message)
 {
-    size_t colon = token_length(line);
-    if (!colon || colon == line.len || line.ptr[colon] != ':' || has_bare_cr(line))
-        return false;
-    *name = (struct slice){line.ptr, colon};
-    *value = slice_trim(slice_after(line, colon + 1));
-    return true;
-}
-
-/* One field line. False when the message's length has become doubtful. */
-static bool read_field(struct slice line, bool is_request, struct length *length, struct message *message, bool *is_length)
-{
-    struct slice name, value;
-    if (!split_field(line, &name, &value))
-        return false;
-    *is_length = true;
-    if (slice_equals_nocase(name, SLICE("content-length")))
+    if (name_equals(name, SLICE("content-length")))
         return read_content_length(value, length);
-    if (slice_equals_nocase(name, SLICE("transfer-encoding")))
+    if (name_equals(name, SLICE("transfer-encoding")))
         return read_transfer_encoding(value, length);
-    *is_length = false;
     if (is_request)
         read_request_field(name, value, message);
     return true;
 }
 
-/* All field lines of a head, from behind its first line. */
-static bool read_fields(struct slice fields, bool is_request, struct length *length, struct message *message)
+static bool decides_length(struct slice name)
 {
-    bool is_length = true; /* the field before decides the length; before the first there is none to fold */
-    for (size_t n; (n = line_length(fields)) != 0; fields = slice_after(fields, n)) {
-        struct slice line = without_line_end((struct slice){fields.ptr, n});
-        if (!line.len)
-            return true;
-        if (line.ptr[0] == ' ' || line.ptr[0] == '\t') { /* obs-fold, RFC 9112 section 5.2 */
-            if (is_length || has_bare_cr(line))
-                return false;
-            continue;
-        }
-        if (!read_field(line, is_request, length, message, &is_length))
-            return false;
+    return name_equals(name, SLICE("content-length")) || name_equals(name, SLICE("transfer-encoding"));
+}
+
+/* A field line's name, from `at` to the colon returned. 0 when it is none: servers differ in what they do with it, and a name
+ * that is nearly one, a space or a control before the colon, is the smuggler's way to hide a field (RFC 9112 section 5.1). */
+static size_t find_colon(struct slice in, size_t at)
+{
+    size_t colon = at + token_length(slice_after(in, at));
+    return colon > at && colon < in.len && in.ptr[colon] == ':' ? colon : 0;
+}
+
+/* Where the name ends that a line begins with, if it has letters, digits and `-` only, as nearly all; and where the line ends. */
+static inline size_t look_at_line(struct slice in, size_t at, size_t *end)
+{
+    if (in.len - at < 16) {
+        *end = find_line_end(in, at);
+        return find_colon(in, at);
     }
-    return true;
+    bytes16 bytes = bytes16_at(in.ptr + at);
+    bytes16 letters = bytes16_within(bytes | 0x20, 'a', 'z') | bytes16_within(bytes, '0', '9') | (bytes16)(bytes == '-');
+    where16 others = bytes16_where(~letters), ends = bytes16_line_ends(bytes);
+    *end = ends ? at + where16_first(ends) : find_line_end(in, at + 16);
+    size_t colon = at + (others ? where16_first(others) : 0);
+    return colon > at && in.ptr[colon] == ':' ? colon : find_colon(in, at);
+}
+
+/* All field lines of a head, from behind its first line on. Returns the length of the head, with its empty line. */
+static ssize_t read_fields(struct slice in, size_t at, bool is_request, struct length *length, struct message *message)
+{
+    const uint64_t lengths = is_request ? LENGTHS_OF_BODY | LENGTHS_OF_FACTS : LENGTHS_OF_BODY;
+    bool is_length = true; /* the field before decides the length; before the first there is none to fold */
+    for (size_t end, next;; at = next) {
+        size_t colon = look_at_line(in, at, &end);
+        int verdict = line_ends(in, end, &next);
+        if (verdict <= 0)
+            return verdict;
+        if (!colon) {
+            if (end == at)
+                return (ssize_t)next;
+            if (is_length || (in.ptr[at] != ' ' && in.ptr[at] != '\t'))
+                return PARSE_NO;
+            continue; /* obs-fold, RFC 9112 section 5.2 */
+        }
+        struct slice name = {in.ptr + at, colon - at};
+        is_length = false;
+        if (name.len >= 64 || !(lengths >> name.len & 1))
+            continue;
+        is_length = decides_length(name);
+        struct slice value = slice_trim((struct slice){in.ptr + colon + 1, end - colon - 1});
+        if (!read_field(name, value, is_request, length, message))
+            return PARSE_NO;
+    }
 }
 
 static void expect_nothing(struct stream *stream, struct message *message)
@@ -338,50 +422,56 @@ static bool expect_body(struct stream *stream, const struct length *length, bool
     return true;
 }
 
-static ssize_t parse_request(struct stream *stream, struct slice head, struct message *message)
+/* What a request's first line says. */
+static void take_request_line(const struct first_line *line, struct message *message)
 {
-    struct length length = {0};
-    struct slice line = without_line_end((struct slice){head.ptr, line_length(head)});
-    size_t space = slice_find(line, ' ');
-    struct slice method = {line.ptr, space};
-    struct slice target = {line.ptr + space + 1, line.len - space - 1 - 9};
-
     message->kind = MESSAGE_REQUEST;
-    message->version_major = 1;
-    message->version_minor = (uint8_t)(line.ptr[line.len - 1] - '0');
-    message_add_fact(message, FACT_METHOD, method);
-    message_add_fact(message, FACT_TARGET, target);
-    if (slice_equals(method, SLICE("HEAD")))
+    message->version_minor = (uint8_t)(line->target.ptr[line->target.len + 8] - '0');
+    message_add_fact(message, FACT_METHOD, line->method);
+    message_add_fact(message, FACT_TARGET, line->target);
+    if (slice_equals(line->method, SLICE("HEAD")))
         message->hint = HINT_HEAD;
-    else if (slice_equals(method, SLICE("CONNECT")))
+    else if (slice_equals(line->method, SLICE("CONNECT")))
         message->hint = HINT_CONNECT;
-
-    if (!read_fields(slice_after(head, line_length(head)), true, &length, message))
-        return PARSE_NO;
-    return expect_body(stream, &length, true, message) ? (ssize_t)head.len : PARSE_NO;
 }
 
-static ssize_t parse_response(struct stream *stream, uint8_t hint, struct slice head, struct message *message)
+static void take_status_line(struct slice head, uint8_t hint, struct message *message)
 {
-    struct length length = {0};
     const char *digits = head.ptr + 9;
-
     message->status = (uint16_t)((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
     message->kind = message->status / 100 == 1 && message->status != 101 ? MESSAGE_INTERIM : MESSAGE_RESPONSE;
-    message->version_major = 1;
     message->version_minor = (uint8_t)(head.ptr[7] - '0');
-    if (!read_fields(slice_after(head, line_length(head)), false, &length, message))
-        return PARSE_NO;
-
     if (message->status == 101 || (hint == HINT_CONNECT && message->status / 100 == 2))
         message->tunnel = true;
-    bool bodyless = message->status / 100 == 1 || message->status == 204 || message->status == 304 ||
-                    hint == HINT_HEAD || message->tunnel;
-    if (bodyless) {
+}
+
+static bool has_no_body(const struct message *message, uint8_t hint)
+{
+    return message->kind != MESSAGE_REQUEST && (message->status / 100 == 1 || message->status == 204 || message->status == 304 ||
+                                                hint == HINT_HEAD || message->tunnel);
+}
+
+/* A head behind its first line. Nothing of the stream is changed unless it is there, and right. */
+static ssize_t read_head(struct stream *stream, enum party sender, uint8_t hint, struct slice in, const struct first_line *line, struct message *message)
+{
+    struct length length = {0};
+    bool is_request = sender == PARTY_CLIENT;
+    message->version_major = 1;
+    if (is_request)
+        take_request_line(line, message);
+    else
+        take_status_line(in, hint, message);
+    ssize_t n = read_fields(in, line->length, is_request, &length, message);
+    if (n <= 0)
+        return n;
+    if (n > HEAD_MAX)
+        return PARSE_TOO_LARGE;
+    if (has_no_body(message, hint))
         expect_nothing(stream, message);
-        return (ssize_t)head.len;
-    }
-    return expect_body(stream, &length, false, message) ? (ssize_t)head.len : PARSE_NO;
+    else if (!expect_body(stream, &length, is_request, message))
+        return PARSE_NO;
+    stream->seen = stream->judged = 0;
+    return n;
 }
 
 /* A first line that comes in small pieces is judged at its end, and on the way each time it has doubled, so that a long
@@ -400,20 +490,27 @@ static ssize_t parse_head(struct stream *stream, enum party sender, uint8_t hint
             return 1;
         return in.len < 2 ? PARSE_MORE : in.ptr[1] == '\n' ? 2 : PARSE_NO;
     }
+    struct first_line line;
+    int (*read_first_line)(struct slice, struct first_line *) = sender == PARTY_CLIENT ? read_request_line : read_status_line;
+    bool is_first_look = !stream->seen;
+    ssize_t n = PARSE_MORE;
     if (should_judge(stream, in)) {
-        int verdict = sender == PARTY_CLIENT ? request_line_check(in) : status_line_check(in);
+        int verdict = read_first_line(in, &line);
         if (verdict < 0)
             return verdict;
         stream->judged = verdict > 0 ? UINT32_MAX : (uint32_t)in.len;
+        if (verdict > 0 && is_first_look && (n = read_head(stream, sender, hint, in, &line, message)) > 0)
+            return n; /* nearly every head comes in one piece */
     }
     size_t length = head_length(in, &stream->seen);
     if ((length ? length : in.len) > HEAD_MAX)
         return PARSE_TOO_LARGE;
     if (!length)
         return PARSE_MORE;
-    stream->seen = stream->judged = 0;
     struct slice head = {in.ptr, length};
-    return sender == PARTY_CLIENT ? parse_request(stream, head, message) : parse_response(stream, hint, head, message);
+    if (is_first_look || read_first_line(head, &line) <= 0 || (n = read_head(stream, sender, hint, head, &line, message)) <= 0)
+        return PARSE_NO;
+    return n;
 }
 
 static int hex_digit(char c)
@@ -481,11 +578,12 @@ static ssize_t parse_trailer(struct stream *stream, struct slice in, struct mess
         return PARSE_TOO_LARGE;
     if (!length)
         return PARSE_MORE;
-    struct slice line = without_line_end((struct slice){in.ptr, length}), name, value;
+    struct slice line = without_line_end((struct slice){in.ptr, length});
+    bool has_cr = has_bare_cr(line);
     bool is_fold = line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
     if (!line.len)
         expect_nothing(stream, message);
-    else if (is_fold ? stream->step == STEP_TRAILER || has_bare_cr(line) : !split_field(line, &name, &value))
+    else if (has_cr || (is_fold ? stream->step == STEP_TRAILER : !find_colon(line, 0)))
         return PARSE_NO;
     else
         stream->step = STEP_TRAILER_FOLD;

@@ -1,0 +1,263 @@
+"""processes.py - what the library costs programs that come and go, and those that do nothing.
+
+Programs are started by tests/bench/programs/spawn.c, which is bare itself, with and without the library in turn: so the time is
+that of exec, the dynamic linker, the program and its end. Those that have a span to deliver as they end wait for their sidecar:
+one that answers, one that never does, none, and one whose host is silent.
+"""
+import http.client
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench.calls import built
+from bench.row import Row, difference
+from bench.rounds import LOAD_CPU, SERVER_CPU, on_cpu, session_of
+from bench.servers import NGINX_CONF, Sink
+from support.launch import Running, bare_environment, counters_in, environment, run, total
+from support.ports import free_port
+
+TRUE, CURL, NGINX, STRACE = "/bin/true", "/usr/bin/curl", "/usr/sbin/nginx", "/usr/bin/strace"
+LOW = 0.1   # the quantile that noise hardly reaches
+FAMILY = "processes"
+
+
+def with_library(place, endpoint, **settings):
+    """As it is used: every setting but the sidecar's address is the default."""
+    return environment(endpoint, "bench", place, **{"SPANLOAD_LOG": None, "OTEL_BSP_SCHEDULE_DELAY": None, **settings})
+
+
+# --- how long a program lives ----------------------------------------------------------------------------------------
+
+class Lives:
+    """Milliseconds of each run of a program, without and with the library."""
+
+    def __init__(self, place, rounds, count, argv, env):
+        files = []
+        for name, variables in (("bare", bare_environment(place)), ("spanload", env)):
+            files.append(place / f"{name}.environment")
+            files[-1].write_bytes(b"".join(f"{key}={value}".encode() + b"\0" for key, value in variables.items()))
+        ended = run(on_cpu(SERVER_CPU, [built("spawn"), rounds, count, *files, "--", *argv]), bare_environment(place), timeout=300)
+        if ended.status != 0:
+            raise RuntimeError(f"spawn ended with {ended.status}: {ended.text}")
+        pairs = [line.split() for line in ended.stdout.decode().splitlines()]
+        self.bare, self.spanload = ([int(ns) / 1e6 for which, ns in pairs if which == wanted] for wanted in ("0", "1"))
+
+    def figures(self):
+        found = {"runs": len(self.spanload)}
+        for name, values in (("bare", self.bare), ("spanload", self.spanload)):
+            found[f"{name}_median_ms"] = statistics.median(values)
+            found[f"{name}_low_ms"] = quantile(values, LOW)
+        return found
+
+    def row(self, name, reach, remark="", shown="{:.2f} ms", **more):
+        """The difference of the medians counts; that of the low quantiles is said."""
+        figures = {**self.figures(), **more.pop("figures", {})}
+        low = figures["spanload_low_ms"] - figures["bare_low_ms"]
+        remark = "; ".join(filter(None, (f"{figures['runs']} runs each; their quickest tenth {low:+.2f} ms", remark)))
+        return difference(name, FAMILY, figures["bare_median_ms"], figures["spanload_median_ms"], "ms", reach, shown=shown,
+                          remark=remark, figures=figures, **more)
+
+
+def quantile(values, part):
+    return sorted(values)[int(part * (len(values) - 1))]
+
+
+# --- /bin/true -------------------------------------------------------------------------------------------------------
+
+def system_calls(place, argv, env):
+    """name -> how many the program made, all of its threads."""
+    log = place / "strace"
+    variables = [word for name, value in env.items() for word in ("-E", f"{name}={value}")]
+    subprocess.run([STRACE, "-f", "-qq", "-e", "signal=none", "-o", log, *variables, *argv], env=bare_environment(place),
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30, check=True)
+    found = {}
+    for name in re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M):
+        found[name] = found.get(name, 0) + 1
+    return found
+
+
+def added_calls(place, argv, env):
+    """What the library adds to the system calls of a program: name -> how many more."""
+    bare, ours = system_calls(place, argv, bare_environment(place)), system_calls(place, argv, env)
+    changes = {name: ours.get(name, 0) - bare.get(name, 0) for name in sorted({*bare, *ours})}
+    return {name: count for name, count in changes.items() if count}
+
+
+def true(place, rounds):
+    with Sink() as sink:
+        env = with_library(place, sink.endpoint)
+        lives = Lives(place, rounds, 200, [TRUE], env)
+        added = added_calls(place, [TRUE], env)
+    return lives.row("/bin/true", 0.25, f"{sum(added.values())} system calls more", shown="{:.3f} ms",
+                     peers="AppScope +7.4 ms", figures={"peer_value": 7.4, "system_calls_added": added})
+
+
+# --- a program that makes one span and ends --------------------------------------------------------------------------
+
+@contextmanager
+def nginx(place, name, env, cpu):
+    """An nginx with one worker that serves 1 kB. Yields the running server and the URL of it."""
+    for directory, mode in (("www", 0o755), ("tmp", 0o777)):
+        (place / directory).mkdir(exist_ok=True)
+        (place / directory).chmod(mode)
+    (place / "www" / "1k.txt").write_bytes(b"x" * 1023 + b"\n")
+    port, configuration = free_port(), place / f"{name}.conf"
+    configuration.write_text(NGINX_CONF.format(dir=place, name=name, port=port))
+    with Running.start(on_cpu(cpu, [NGINX, "-p", place, "-c", configuration]), env, port=port) as running:
+        yield running, f"http://127.0.0.1:{port}/1k.txt"
+
+
+def spans_of(sink):
+    """What a sink has counted, when it has ended."""
+    return int(re.search(rb"spans (\d+)", bytes(sink.running.stdout))[1])
+
+
+def curl(place, rounds):
+    """Every one of the spans has to be there."""
+    with nginx(place, "origin", bare_environment(place), LOAD_CPU) as (_, url):
+        with Sink() as sink:
+            lives = Lives(place, rounds, 20, [CURL, "-s", url], with_library(place, sink.endpoint))
+    delivered, runs = spans_of(sink), len(lives.spanload)
+    row = lives.row("curl, span delivered before exit", 1.5, f"{delivered} of {runs} spans arrived", peers="AppScope +122 ms",
+                    figures={"peer_value": 122, "delivered": delivered})
+    if delivered != runs:
+        row.value, row.remark = None, f"{runs - delivered} of {runs} spans did not arrive"
+    return row
+
+
+class Stalled:
+    """A sidecar that accepts and says nothing: stuck, or stopped."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        self.accepted = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                self.accepted.append(self.listener.accept()[0])
+        except OSError:
+            pass  # the listener was closed
+
+    def saw(self):
+        return f"it was connected to {len(self.accepted)} times"
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for one in [self.listener, *self.accepted]:
+            one.close()
+
+
+class Silent:
+    """A sidecar whose host does not answer: the listener's queue is full, the kernel drops the SYNs of everybody else."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.port = self.listener.getsockname()[1]
+        self.waiting = []
+        while self._connects():
+            assert len(self.waiting) < 10, "a listener whose queue is full still takes connections"
+
+    def _connects(self):
+        one = socket.socket()
+        one.settimeout(0.3)
+        self.waiting.append(one)
+        try:
+            one.connect(self.listener.getsockname())
+            return True
+        except TimeoutError:
+            return False
+
+    def saw(self):
+        return "it was never reached"
+
+    def close(self):
+        for one in [self.listener, *self.waiting]:
+            one.close()
+
+
+def exits(place, rounds):
+    appscope = {"peers": "AppScope +6 s", "figures": {"peer_value": 6000}}
+    with nginx(place, "origin", bare_environment(place), LOAD_CPU) as (_, url):
+        def lives(port, count):
+            return Lives(place, rounds, count, [CURL, "-s", url], with_library(place, f"http://127.0.0.1:{port}"))
+
+        for name, kind in (("a stalled", Stalled), ("a black-holed", Silent)):
+            sidecar = kind()
+            try:
+                took = lives(sidecar.port, 5)
+                yield took.row(f"exit with {name} sidecar", 200, sidecar.saw(), **appscope)
+            finally:
+                sidecar.close()
+        yield lives(free_port(), 20).row("exit with an absent sidecar", 1, **appscope)
+
+
+# --- a server that has nothing to do ---------------------------------------------------------------------------------
+
+REQUESTS = 200
+SETTLED_S = 2
+
+
+def switches(pid):
+    """(process, thread) -> how often it left its processor, for all threads of a session."""
+    found = {}
+    for process in session_of(pid):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            found[process, int(task.name)] = sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
+    return found
+
+
+def ask(url, times):
+    """Requests on one connection, which is closed then."""
+    _, host, path = url.split("/", 3)[1:]
+    connection = http.client.HTTPConnection(host, timeout=10)
+    for _ in range(times):
+        connection.request("GET", f"/{path}")
+        connection.getresponse().read()
+    connection.close()
+
+
+def idle(place, rounds):
+    """nginx is asked, its spans are exported, and then nobody asks: what still runs, without the library and with it."""
+    seconds = 10 if rounds >= 10 else 2
+    with Sink() as sink, ExitStack() as stack:
+        variants = {"bare": bare_environment(place),
+                    "spanload": with_library(place, sink.endpoint, SPANLOAD_LOG="info", OTEL_BSP_SCHEDULE_DELAY=100)}
+        servers = {name: stack.enter_context(nginx(place, name, env, SERVER_CPU)) for name, env in variants.items()}
+        for _, url in servers.values():
+            ask(url, REQUESTS)
+        time.sleep(SETTLED_S)
+        before = {name: switches(running.pid) for name, (running, _) in servers.items()}
+        time.sleep(seconds)
+        woken = {}
+        for name, (running, _) in servers.items():
+            for thread, count in switches(running.pid).items():
+                whose = "server" if thread[0] == thread[1] else "thread"
+                woken[name, whose] = woken.get((name, whose), 0) + count - before[name].get(thread, 0)
+        ended = {name: running.stop(signal.SIGQUIT) for name, (running, _) in servers.items()}
+    return idle_row(seconds, woken, total(counters_in(ended["spanload"].text))["exported"])
+
+
+def idle_row(seconds, woken, exported):
+    assert exported == REQUESTS, f"{exported} of {REQUESTS} spans were exported"
+    bare, server, thread = (woken.get(key, 0) for key in (("bare", "server"), ("spanload", "server"), ("spanload", "thread")))
+    remark = f"in {seconds} s after {exported} spans exported: our thread {thread}" if ("spanload", "thread") in woken else "our thread is gone"
+    return Row("idle wakeups of a server that has been traced", FAMILY, f"{bare / seconds:g}/s", f"{(server + thread) / seconds:g}/s",
+               (thread + max(server - bare, 0)) / seconds, "/s", 0, at_least=False, peers="AppScope 920/s",
+               remark=f"{remark}, the server's own {server}, without the library {bare}",
+               figures={"peer_value": 920, "seconds": seconds, "bare": bare, "server": server, "thread": thread})
+
+
+def rows(place, rounds):
+    yield true(place, rounds)
+    yield curl(place, rounds)
+    yield from exits(place, rounds)
+    yield idle(place, rounds)
