@@ -62,7 +62,7 @@ bool exporter_is_interrupted(void)
 static void sleep_until(enum exporter_sleep how, uint64_t until_ns, bool there_is_work(void))
 {
     atomic_store_explicit(&exporter.sleep, how, memory_order_seq_cst);
-    /* Pairs with the fence in exporter_thread_notify: either we see the span, or its thread sees that we sleep. */
+    /* Pairs with exporter_thread_notify: either we see the span, or its thread sees that we sleep. */
     atomic_thread_fence(memory_order_seq_cst);
     uint64_t now_ns = until_ns == UINT64_MAX ? 0 : clock_ns();
     if (!stop_is_wanted() && !there_is_work() && now_ns < until_ns)

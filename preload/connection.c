@@ -122,15 +122,30 @@ static void drop_gathered(struct connection *connection, enum party sender)
 
 /* --- requests that are open, oldest first ------------------------------------------------------------------ */
 
+/* A word of one direction's, which whoever has the direction changes. */
+static void count_one(_Atomic uint32_t *word, uint32_t one)
+{
+    atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + one, memory_order_relaxed);
+}
+
+static uint32_t open_requests(const struct connection *connection)
+{
+    return atomic_load_explicit(&connection->begun, memory_order_relaxed) - atomic_load_explicit(&connection->ended, memory_order_relaxed);
+}
+
 /* The direction of requests hands one over. */
 static void push_exchange(struct connection *connection, struct exchange *exchange)
 {
     struct exchange *before = atomic_load_explicit(&connection->asked, memory_order_relaxed);
+    count_one(&connection->begun, 1);
+    exchange->next = NULL;
+    if (!before) { /* and nobody but us puts one there. Release: pairs with the acquire in oldest_exchange. */
+        atomic_store_explicit(&connection->asked, exchange, memory_order_release);
+        return;
+    }
     do
         exchange->next = before;
-    /* Release: pairs with the acquire in oldest_exchange. */
     while (!atomic_compare_exchange_weak_explicit(&connection->asked, &before, exchange, memory_order_release, memory_order_relaxed));
-    atomic_fetch_add_explicit(&connection->open, 1, memory_order_relaxed);
 }
 
 /* The direction of responses takes all that were asked and turns them around, once it has answered those before. */
@@ -153,7 +168,7 @@ static struct exchange *pop_exchange(struct connection *connection)
     struct exchange *exchange = oldest_exchange(connection);
     if (exchange) {
         connection->answering = exchange->next;
-        atomic_fetch_sub_explicit(&connection->open, 1, memory_order_relaxed);
+        count_one(&connection->ended, 1);
     }
     return exchange;
 }
@@ -311,11 +326,11 @@ static void request_began(struct event *event, const struct message *message)
     if (connection->unix_path)
         of.unix_path = (struct slice){connection->unix_path->path, connection->unix_path->len};
     /* The answer to the one before may have been printed: the next that we see would be taken for it. */
-    if (connection->standard && atomic_load_explicit(&connection->open, memory_order_relaxed)) {
+    if (connection->standard && open_requests(connection)) {
         stop_watching(connection, COUNT_given_up_stdio);
         return;
     }
-    if (atomic_load_explicit(&connection->open, memory_order_relaxed) >= OPEN_MAX) {
+    if (open_requests(connection) >= OPEN_MAX) {
         stop_watching(connection, COUNT_given_up_memory);
         return;
     }
@@ -554,7 +569,7 @@ void connection_retract(struct connection *connection, const struct announced *a
     /* Relaxed: the exchange is this thread's own. */
     if (is_as_left && atomic_compare_exchange_strong_explicit(&connection->asked, &newest, announced->exchange->next,
                                                               memory_order_relaxed, memory_order_relaxed)) {
-        atomic_fetch_sub_explicit(&connection->open, 1, memory_order_relaxed);
+        count_one(&connection->begun, UINT32_MAX);
         tracer_retract(announced->exchange);
         *stream = announced->before;
         return;
@@ -564,7 +579,7 @@ void connection_retract(struct connection *connection, const struct announced *a
 
 bool connection_awaits_answer(struct connection *connection)
 {
-    return role_of(connection) == ROLE_CLIENT && atomic_load_explicit(&connection->open, memory_order_relaxed) &&
+    return role_of(connection) == ROLE_CLIENT && open_requests(connection) &&
            atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_WATCHED;
 }
 

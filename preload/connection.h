@@ -47,7 +47,8 @@ struct connection {
     _Atomic(const struct protocol *) protocol; /* set by the direction of requests, looked at by both */
     struct stream streams[2];    /* by enum party */
     struct gather *gathered[2];  /* by enum party: the beginning of a unit that is not complete; or NULL */
-    _Atomic uint32_t open;       /* requests in the two that follow */
+    _Atomic uint32_t begun;      /* requests that were put into the two that follow: by the direction of requests; wraps */
+    _Atomic uint32_t ended;      /* and taken out again: by the direction of responses */
     _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
     struct exchange *answering;  /* oldest first: the direction of responses' own */
     struct unix_path *unix_path; /* of the peer; or NULL */

@@ -256,9 +256,9 @@ static void wake(void)
 
 void exporter_thread_notify(void)
 {
-    /* Pairs with the fence in exporter.c, sleep_until: either it sees our span, or we see that it sleeps. */
-    atomic_thread_fence(memory_order_seq_cst);
-    uint32_t sleep = atomic_load_explicit(&exporter.sleep, memory_order_relaxed);
+    /* Behind the queue's tail, which was moved in the same one order: pairs with the fence in exporter.c, sleep_until. Either it
+     * sees our span, or we see that it sleeps. */
+    uint32_t sleep = atomic_load_explicit(&exporter.sleep, memory_order_seq_cst);
     if (!is_running()) /* it was stopped since exporter_thread_prepare, before there was anything to start it again for */
         ensure_started();
     if (sleep == EXPORTER_WAITS_FOR_SPAN ||

@@ -128,8 +128,9 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
         thread.progress.reserved_at = units_of(tail);
         thread.progress.reserved_units = padding + need;
         atomic_signal_fence(memory_order_seq_cst);
-        /* Acquire: what is written into the units happens after they became ours. */
-        if (atomic_compare_exchange_weak_explicit(&queue->tail, &tail, position_plus(tail, padding + need, 1), memory_order_acquire, memory_order_relaxed))
+        /* Acquire: what is written into the units happens after they became ours. And in one order with what our thread's
+         * sleep is asked after it (exporter_thread_notify). */
+        if (atomic_compare_exchange_weak_explicit(&queue->tail, &tail, position_plus(tail, padding + need, 1), memory_order_seq_cst, memory_order_relaxed))
             break;
     }
 

@@ -36,28 +36,22 @@ bool thread_was_left(uintptr_t mark)
     return was_left(mark, (uintptr_t)__builtin_frame_address(0));
 }
 
-bool thread_enter(void)
+bool thread_may_enter_again(uintptr_t frame)
 {
-    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    if (thread.vfork_depth)
+    if (thread.vfork_depth || !was_left(thread.inside, frame))
         return false;
-    if (__builtin_expect(thread.inside != 0, 0)) {
-        if (!was_left(thread.inside, frame))
-            return false;
-        thread.was_left = true;
-    }
-    thread.inside = frame;
-    atomic_signal_fence(memory_order_seq_cst);
-    process_check();
+    thread.was_left = true;
     return true;
 }
 
-unsigned thread_stripe(void)
+unsigned thread_choose_stripe(void)
 {
     static _Atomic uint32_t threads;
-    if (!thread.stripe)
-        thread.stripe = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % (COUNTER_STRIPES - 1);
-    return thread.stripe;
+    uint32_t before = atomic_load_explicit(&threads, memory_order_relaxed);
+    while (before < SHARED_STRIPE - 1 &&
+           !atomic_compare_exchange_weak_explicit(&threads, &before, before + 1, memory_order_relaxed, memory_order_relaxed))
+        ;
+    return thread.stripe = before < SHARED_STRIPE - 1 ? before + 1 : SHARED_STRIPE;
 }
 
 static void seed(void)

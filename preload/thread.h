@@ -8,6 +8,8 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include "process.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,8 +35,19 @@ struct thread {
 
 extern __thread struct thread thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+bool thread_may_enter_again(uintptr_t frame);
+
 /* False when this thread is in our code already, or is the child of a vfork: then nothing may be touched. */
-bool thread_enter(void);
+static inline bool thread_enter(void)
+{
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    if (__builtin_expect(thread.inside || thread.vfork_depth, 0) && !thread_may_enter_again(frame))
+        return false;
+    thread.inside = frame;
+    atomic_signal_fence(memory_order_seq_cst);
+    process_check();
+    return true;
+}
 
 /* Whether the frame that set a mark was left by longjmp, so that the caller's is not inside it. */
 bool thread_was_left(uintptr_t mark);
@@ -61,7 +74,12 @@ static inline void thread_leave(void)
 }
 
 /* The stripe of the counters that this thread counts in. */
-unsigned thread_stripe(void);
+unsigned thread_choose_stripe(void);
+
+static inline unsigned thread_stripe(void)
+{
+    return __builtin_expect(thread.stripe != 0, 1) ? thread.stripe : thread_choose_stripe();
+}
 
 /* 64 bits from this thread's generator (xoshiro256**), seeded by getrandom(2) and again in the child of a fork. */
 uint64_t thread_random(void);

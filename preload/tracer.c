@@ -17,28 +17,33 @@
 static struct pool small_exchanges = {.block_size = EXCHANGE_SMALL, .blocks_per_chunk = 85, .max_chunks = 1024};
 static struct pool large_exchanges = {.block_size = EXCHANGE_LARGE, .blocks_per_chunk = 4, .max_chunks = 16};
 
-/* Spans open, by stripe of the thread; a span that ends on another thread makes one go below zero, not the sum. */
+/* Of each stripe of threads: */
 static struct {
-    _Alignas(64) _Atomic int64_t count;
-} open_spans[COUNTER_STRIPES];
+    _Alignas(64) _Atomic uint64_t open; /* spans; one that ends on another thread makes it go below zero, not the sum */
+    _Atomic uintptr_t spare;            /* the exchange last given back by the one thread whose stripe it is: the next it takes */
+} stripes[COUNTER_STRIPES];
 
-static void open_add(int64_t n)
+static void open_add(uint64_t n)
 {
-    atomic_fetch_add_explicit(&open_spans[thread_stripe()].count, n, memory_order_relaxed);
+    unsigned stripe = thread_stripe();
+    if (stripe_is_own(stripe))
+        own_add(&stripes[stripe].open, n);
+    else
+        atomic_fetch_add_explicit(&stripes[stripe].open, n, memory_order_relaxed);
 }
 
 uint64_t tracer_open(void)
 {
-    int64_t total = 0;
+    uint64_t total = 0;
     for (unsigned i = 0; i < COUNTER_STRIPES; i++)
-        total += atomic_load_explicit(&open_spans[i].count, memory_order_relaxed);
-    return total > 0 ? (uint64_t)total : 0;
+        total += atomic_load_explicit(&stripes[i].open, memory_order_relaxed);
+    return (int64_t)total > 0 ? total : 0;
 }
 
 void tracer_forget(void)
 {
     for (unsigned i = 0; i < COUNTER_STRIPES; i++)
-        open_spans[i].count = 0;
+        stripes[i].open = 0;
 }
 
 /* "Randomness of a trace id": 63 of its low 64 bits, as most SDKs take them for traceidratio, so that
@@ -111,13 +116,28 @@ static size_t facts_size(const struct message *request, struct slice unix_path)
     return size;
 }
 
+static struct exchange *take_small(void)
+{
+    unsigned stripe = thread_stripe();
+    uintptr_t spare = stripe_is_own(stripe) ? atomic_load_explicit(&stripes[stripe].spare, memory_order_relaxed) : 0;
+    return spare && own_replace(&stripes[stripe].spare, &spare, 0) ? (struct exchange *)spare : pool_take(&small_exchanges);
+}
+
+static void give_small(struct exchange *exchange)
+{
+    unsigned stripe = thread_stripe();
+    uintptr_t none = 0;
+    if (!stripe_is_own(stripe) || !own_replace(&stripes[stripe].spare, &none, (uintptr_t)exchange))
+        pool_give(&small_exchanges, exchange);
+}
+
 static struct exchange *exchange_take(size_t facts)
 {
     bool is_large = offsetof(struct exchange, record) + sizeof(struct span_record) + facts > EXCHANGE_SMALL;
     struct exchange *exchange = is_large ? pool_take(&large_exchanges) : NULL;
     if (!exchange) {
         is_large = false;
-        exchange = pool_take(&small_exchanges);
+        exchange = take_small();
     }
     if (exchange)
         exchange->is_large = is_large;
@@ -176,7 +196,10 @@ struct exchange *tracer_begin(const struct message *request, const struct tracer
 
 static void exchange_give(struct exchange *exchange)
 {
-    pool_give(exchange->is_large ? &large_exchanges : &small_exchanges, exchange);
+    if (exchange->is_large)
+        pool_give(&large_exchanges, exchange);
+    else
+        give_small(exchange);
 }
 
 /* Ours to end and to count: begun in this process, and wanted by the sampler. */

@@ -77,7 +77,8 @@ class Sheet:
         self.at += pixels
 
     def box(self, kind, x, y, width, height, round_by=0):
-        self.elements.append(f'<rect class="{kind}" x="{x:g}" y="{self.at + y:g}" width="{width:g}" height="{height:g}" rx="{round_by:g}"/>')
+        place = f'x="{x:g}" y="{self.at + y:g}" width="{width:g}" height="{height:g}"'
+        self.elements.append(f'<rect class="{kind}" {place} rx="{round_by:g}"/>')
 
     def words(self, kind, x, y, words, room=WIDTH - 2 * MARGIN, size=15, to_left=False):
         cut = shortened(words, int(room / (size * PER_EM)))
@@ -176,7 +177,7 @@ def draw_group(sheet, name, explained, rows):
         draw_row(sheet, row, row.peers and not (before and row.peers == before.peers))
 
 
-def draw_legend(sheet, rows):
+def draw_legend(sheet):
     marks = [("ours", "spanload"), ("missed", "misses its goal"), ("peer", "known peers"), ("goal", "goal")]
     x = MARGIN
     for kind, words in marks:
@@ -196,13 +197,14 @@ def svg(results):
     sheet.paragraph(f"CPU per request, best of {results['rounds']} rounds, both variants side by side in one run")
     sheet.words("figure", MARGIN, 16, table.counts_in_words(results), size=14)
     sheet.down(34)
-    draw_legend(sheet, rows)
+    draw_legend(sheet)
     draw_group(sheet, "Speed kept", "Without the library / with it. A full bar costs nothing.", [row for row in rows if is_ratio(row)])
     draw_group(sheet, "What is added", "What was measured, as a part of its goal. The shorter, the better.",
                [row for row in rows if not is_ratio(row)])
     height = sheet.at + MARGIN - 13
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-labelledby="what">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"',
+        ' role="img" aria-labelledby="what">',
         f'<title id="what">What spanload costs: {escape(table.counts_in_words(results))}</title>',
         f"<style>{STYLE}</style>",
         f'<rect class="ground" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1:g}" rx="12"/>',

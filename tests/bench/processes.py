@@ -12,17 +12,17 @@ import statistics
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.calls import built
 from bench.row import Row, difference
 from bench.rounds import LOAD_CPU, SERVER_CPU, on_cpu, session_of
-from bench.servers import NGINX_CONF, Sink
-from support.launch import Running, bare_environment, counters_in, environment, run, total
+from bench.servers import FULL, Sink, prepare_www, start_nginx
+from support.launch import bare_environment, counters_in, environment, run, total
 from support.ports import free_port
 
-TRUE, CURL, NGINX, STRACE = "/bin/true", "/usr/bin/curl", "/usr/sbin/nginx", "/usr/bin/strace"
+TRUE, CURL, STRACE = "/bin/true", "/usr/bin/curl", "/usr/bin/strace"
 LOW = 0.1   # the quantile that noise hardly reaches
 FAMILY = "processes"
 
@@ -101,29 +101,20 @@ def true(place, rounds):
 # --- a program that makes one span and ends --------------------------------------------------------------------------
 
 @contextmanager
-def nginx(place, name, env, cpu):
-    """An nginx with one worker that serves 1 kB. Yields the running server and the URL of it."""
-    for directory, mode in (("www", 0o755), ("tmp", 0o777)):
-        (place / directory).mkdir(exist_ok=True)
-        (place / directory).chmod(mode)
-    (place / "www" / "1k.txt").write_bytes(b"x" * 1023 + b"\n")
-    port, configuration = free_port(), place / f"{name}.conf"
-    configuration.write_text(NGINX_CONF.format(dir=place, name=name, port=port))
-    with Running.start(on_cpu(cpu, [NGINX, "-p", place, "-c", configuration]), env, port=port) as running:
-        yield running, f"http://127.0.0.1:{port}/1k.txt"
-
-
-def spans_of(sink):
-    """What a sink has counted, when it has ended."""
-    return int(re.search(rb"spans (\d+)", bytes(sink.running.stdout))[1])
+def origin(place):
+    """An nginx without the library, on the other processor. Yields the URL of 1 kB."""
+    prepare_www(place)
+    with ExitStack() as stack:
+        server = start_nginx(stack, place, "origin", bare_environment(place), LOAD_CPU)
+        yield f"http://127.0.0.1:{server.port}/1k.txt"
 
 
 def curl(place, rounds):
     """Every one of the spans has to be there."""
-    with nginx(place, "origin", bare_environment(place), LOAD_CPU) as (_, url):
-        with Sink() as sink:
-            lives = Lives(place, rounds, 20, [CURL, "-s", url], with_library(place, sink.endpoint))
-    delivered, runs = spans_of(sink), len(lives.spanload)
+    with origin(place) as url, Sink() as sink:
+        lives = Lives(place, rounds, 20, [CURL, "-s", url], with_library(place, sink.endpoint))
+        sink.stop()
+    delivered, runs = sink.spans, len(lives.spanload)
     row = lives.row("curl, span delivered before exit", 1.5, f"{delivered} of {runs} spans arrived", peers="AppScope +122 ms",
                     figures={"peer_value": 122, "delivered": delivered})
     if delivered != runs:
@@ -141,14 +132,12 @@ class Stalled:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
-        try:
+        with suppress(OSError):  # the listener was closed
             while True:
                 self.accepted.append(self.listener.accept()[0])
-        except OSError:
-            pass  # the listener was closed
 
     def saw(self):
-        return f"it was connected to {len(self.accepted)} times"
+        return f"it took {len(self.accepted)} connections and answered none"
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -177,7 +166,12 @@ class Silent:
             return False
 
     def saw(self):
-        return "it was never reached"
+        self.listener.setblocking(False)
+        came = 0
+        with suppress(BlockingIOError):
+            while self.listener.accept():
+                came += 1
+        return f"{came - (len(self.waiting) - 1)} connections came through"
 
     def close(self):
         for one in [self.listener, *self.waiting]:
@@ -186,7 +180,7 @@ class Silent:
 
 def exits(place, rounds):
     appscope = {"peers": "AppScope +6 s", "figures": {"peer_value": 6000}}
-    with nginx(place, "origin", bare_environment(place), LOAD_CPU) as (_, url):
+    with origin(place) as url:
         def lives(port, count):
             return Lives(place, rounds, count, [CURL, "-s", url], with_library(place, f"http://127.0.0.1:{port}"))
 
@@ -215,44 +209,43 @@ def switches(pid):
     return found
 
 
-def ask(url, times):
+def ask(port, times):
     """Requests on one connection, which is closed then."""
-    _, host, path = url.split("/", 3)[1:]
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     for _ in range(times):
-        connection.request("GET", f"/{path}")
+        connection.request("GET", "/1k.txt")
         connection.getresponse().read()
     connection.close()
 
 
 def idle(place, rounds):
     """nginx is asked, its spans are exported, and then nobody asks: what still runs, without the library and with it."""
-    seconds = 10 if rounds >= 10 else 2
+    seconds = 10 if rounds >= FULL else 2
+    prepare_www(place)
     with Sink() as sink, ExitStack() as stack:
-        variants = {"bare": bare_environment(place),
-                    "spanload": with_library(place, sink.endpoint, SPANLOAD_LOG="info", OTEL_BSP_SCHEDULE_DELAY=100)}
-        servers = {name: stack.enter_context(nginx(place, name, env, SERVER_CPU)) for name, env in variants.items()}
-        for _, url in servers.values():
-            ask(url, REQUESTS)
+        ours = with_library(place, sink.endpoint, SPANLOAD_LOG="info", OTEL_BSP_SCHEDULE_DELAY=100)
+        servers = [start_nginx(stack, place, name, env) for name, env in (("bare", bare_environment(place)), ("spanload", ours))]
+        for server in servers:
+            ask(server.port, REQUESTS)
         time.sleep(SETTLED_S)
-        before = {name: switches(running.pid) for name, (running, _) in servers.items()}
+        before = {server.name: switches(server.running.pid) for server in servers}
         time.sleep(seconds)
         woken = {}
-        for name, (running, _) in servers.items():
-            for thread, count in switches(running.pid).items():
+        for server in servers:
+            for thread, count in switches(server.running.pid).items():
                 whose = "server" if thread[0] == thread[1] else "thread"
-                woken[name, whose] = woken.get((name, whose), 0) + count - before[name].get(thread, 0)
-        ended = {name: running.stop(signal.SIGQUIT) for name, (running, _) in servers.items()}
-    return idle_row(seconds, woken, total(counters_in(ended["spanload"].text))["exported"])
+                woken[server.name, whose] = woken.get((server.name, whose), 0) + count - before[server.name].get(thread, 0)
+        ended = [server.running.stop(signal.SIGQUIT) for server in servers]
+    return idle_row(seconds, woken, total(counters_in(ended[-1].text))["exported"])
 
 
 def idle_row(seconds, woken, exported):
     assert exported == REQUESTS, f"{exported} of {REQUESTS} spans were exported"
     bare, server, thread = (woken.get(key, 0) for key in (("bare", "server"), ("spanload", "server"), ("spanload", "thread")))
-    remark = f"in {seconds} s after {exported} spans exported: our thread {thread}" if ("spanload", "thread") in woken else "our thread is gone"
+    own = f"our thread {thread}" if ("spanload", "thread") in woken else "our thread gone"
     return Row("idle wakeups of a server that has been traced", FAMILY, f"{bare / seconds:g}/s", f"{(server + thread) / seconds:g}/s",
                (thread + max(server - bare, 0)) / seconds, "/s", 0, at_least=False, peers="AppScope 920/s",
-               remark=f"{remark}, the server's own {server}, without the library {bare}",
+               remark=f"in {seconds} s after {exported} spans exported: {own}, the server's own {server}, without the library {bare}",
                figures={"peer_value": 920, "seconds": seconds, "bare": bare, "server": server, "thread": thread})
 
 

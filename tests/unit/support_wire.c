@@ -1,15 +1,15 @@
 /* support_wire.c - samples of conversations. See support_wire.h. */
 #include "support_wire.h"
 
-#include "queue.h"
-#include "support_preload.h"
-#include "text.h"
-#include "tracer.h"
-
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "queue.h"
+#include "support_preload.h"
+#include "text.h"
+#include "tracer.h"
 
 #define SAMPLES 256
 #define SAMPLE_MAX (256 * 1024)

@@ -6,7 +6,7 @@
  *         `many_ns`; how many there were, `connections`; and by how much the process has grown for one, `bytes`.
  *     connections churn COUNT BLOCK
  *         opens a connection, serves one request, closes it, COUNT times. Prints for each BLOCK of them the processor time for one,
- *         `connection_ns`; and by how much the process has grown between the first block and the last, `grown_bytes`.
+ *         `connection_ns`; and by how much the process has grown since a thousand that came before, `grown_bytes`.
  *
  * Memory is what no other process shares and what was written to: Private_Dirty of /proc/self/smaps_rollup.
  */
@@ -81,27 +81,31 @@ static void open_many(int listening, const struct sockaddr_in *address, unsigned
 }
 
 /* The server closes first, as after a while of silence; the peer's end is reset, so that no port stays taken. */
+static void come_and_go(int listening, const struct sockaddr_in *address, unsigned long count)
+{
+    for (unsigned long i = 0; i < count; i++) {
+        struct ends next = connected(listening, address);
+        exchange(next, SHORT_REQUEST, sizeof SHORT_REQUEST - 1);
+        close(next.server);
+        setsockopt(next.peer, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+        bare(SYS_close, next.peer, 0, 0);
+    }
+}
+
 static void open_and_close(int listening, const struct sockaddr_in *address, unsigned long count, unsigned long block)
 {
     struct ends one = connected(listening, address);
-    long after_first = 0;
+    ends = &one;
     first_span(one, SHORT_REQUEST, sizeof SHORT_REQUEST - 1);
-    for (int i = 0; i < WARM_UP; i++)
-        exchange(one, SHORT_REQUEST, sizeof SHORT_REQUEST - 1);
+    serve(WARM_UP, 1);
+    come_and_go(listening, address, 1000);
+    long before_bytes = private_bytes();
     for (unsigned long done = 0; done < count; done += block) {
         uint64_t before = thread_cpu_ns();
-        for (unsigned long i = 0; i < block; i++) {
-            struct ends next = connected(listening, address);
-            exchange(next, SHORT_REQUEST, sizeof SHORT_REQUEST - 1);
-            close(next.server);
-            setsockopt(next.peer, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
-            bare(SYS_close, next.peer, 0, 0);
-        }
+        come_and_go(listening, address, block);
         printf("connection_ns %.2f\n", (double)(thread_cpu_ns() - before) / (double)block);
-        if (!done)
-            after_first = private_bytes();
     }
-    printf("grown_bytes %ld\n", private_bytes() - after_first);
+    printf("grown_bytes %ld\n", private_bytes() - before_bytes);
 }
 
 int main(int argc, char **argv)
