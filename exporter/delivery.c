@@ -236,7 +236,7 @@ static enum delivery attempts(struct slice body, const struct patience *patience
 
 enum delivery deliver(struct slice body, uint64_t *rejected)
 {
-    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted};
+    struct patience patience = {.deadline_ns = export_deadline(), .interrupted = exporter_is_interrupted, .rest = exporter_rest};
     *rejected = 0;
     if (endpoint.unusable)
         return DELIVERY_REFUSED;

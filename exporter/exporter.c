@@ -22,6 +22,7 @@
 
 static uint32_t prepared_for; /* process generation whose resource and connection these are */
 static uint64_t batch_ns; /* when what waits is to go, full batch or not; 0: nothing waits. A pause does not put it off. */
+static uint32_t on_its_way; /* spans of the batch that is being brought out */
 static bool can_export;
 static bool is_apart; /* has a descriptor table of its own, or needs none */
 
@@ -77,7 +78,22 @@ static bool has_any(void)
 
 static bool has_batch(void)
 {
-    return queue_length(&span_queue) >= config.max_export_batch_size || flush_is_wanted();
+    return queue_length(&span_queue) >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed) || flush_is_wanted();
+}
+
+#define REST_NS 20000000
+
+/* To be woken by an answer costs the processor that the program is on more than all the rest of a batch, so under load it is
+ * looked for when the next batch is full. Not where the queue is too small to hold both and as much again. */
+void exporter_rest(uint64_t deadline_ns)
+{
+    uint32_t batch_size = config.max_export_batch_size;
+    uint64_t until_ns = clock_ns() + REST_NS;
+    if (config.max_queue_size / 4 < batch_size)
+        return;
+    atomic_store_explicit(&exporter.batch_at, on_its_way + batch_size, memory_order_relaxed);
+    sleep_until(EXPORTER_WAITS_FOR_BATCH, until_ns < deadline_ns ? until_ns : deadline_ns, has_batch);
+    atomic_store_explicit(&exporter.batch_at, batch_size, memory_order_relaxed);
 }
 
 /* A pause is ended by a flush or a stop only: new spans wait with the others. */
@@ -130,7 +146,7 @@ static bool bring_out(const struct batch *batch)
     if (config.exporter == EXPORTER_CONSOLE)
         write_console(batch->line);
     else
-        result = deliver(batch->body, &rejected);
+        result = (on_its_way = batch->spans, deliver(batch->body, &rejected));
     if (result == DELIVERY_INTERRUPTED)
         return false;
     if (rejected > batch->spans)
@@ -231,6 +247,7 @@ void exporter_main(void)
     is_apart = config.exporter != EXPORTER_OTLP || own_descriptors_begin(exporter.table);
     transport_forget();
     asked_ns = 0;
+    atomic_store_explicit(&exporter.batch_at, config.max_export_batch_size, memory_order_relaxed);
     if (prepared_for != exporter.generation)
         prepare();
     run();

@@ -12,6 +12,7 @@
 struct patience {
     uint64_t deadline_ns;      /* CLOCK_MONOTONIC */
     bool (*interrupted)(void); /* true ends the waiting */
+    void (*rest)(uint64_t deadline_ns); /* between a request and a look for its answer, or NULL: how to sleep meanwhile */
 };
 
 /* 0 while there is any left, -EINTR when interrupted, -ETIMEDOUT past the deadline. */

@@ -313,6 +313,8 @@ static int exchange(struct slice head, struct slice request, const struct patien
     *answer = (struct answer){0};
     int sent = send_request(head, request, patience);
     int rc = sent;
+    if (sent == 0 && patience->rest)
+        patience->rest(patience->deadline_ns);
     if (sent == 0 || sent == -EPIPE || sent == -ECONNRESET)
         rc = receive_answer(&reading, patience);
     *received = reading.total;

@@ -31,6 +31,7 @@ struct exporter {
     _Atomic uint32_t flush_wanted;   /* number of the last flush asked for */
     _Atomic uint32_t flush_done;     /* number of the last flush that was carried out */
     _Atomic uint64_t flush_deadline_ns; /* CLOCK_MONOTONIC */
+    _Atomic uint32_t batch_at;       /* spans in the queue at which a full batch waits */
     uint32_t generation;             /* of the process for which the thread runs */
     enum exporter_table table;
 };

@@ -262,7 +262,7 @@ void exporter_thread_notify(void)
     if (!is_running()) /* it was stopped since exporter_thread_prepare, before there was anything to start it again for */
         ensure_started();
     if (sleep == EXPORTER_WAITS_FOR_SPAN ||
-        (sleep == EXPORTER_WAITS_FOR_BATCH && queue_length(&span_queue) >= config.max_export_batch_size))
+        (sleep == EXPORTER_WAITS_FOR_BATCH && queue_length(&span_queue) >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed)))
         wake();
     notice_print();
 }

@@ -105,12 +105,23 @@ def parts_of_one(row, value):
     return min(max(length, 0), MOST)
 
 
+FIGURE = re.compile(r"(\d+(?:\.\d+)?)(?:(?:-| to \+?)(\d+(?:\.\d+)?))?")
+
+
 def peers_figures(row):
-    """The lowest and the highest of what is known, if a figure is."""
+    """The lowest and the highest of what is known: `peer_ratio` or `peer_value` of the row's figures, or the first figure that the
+    text names in the row's unit. None: nothing to draw."""
     found = row.figures.get("peer_ratio" if row.unit == "x" else "peer_value")
-    if found is None:
-        return None
-    return (min(found), max(found)) if isinstance(found, (list, tuple)) else (found, found)
+    if found is not None:
+        return (min(found), max(found)) if isinstance(found, (list, tuple)) else (found, found)
+    for match in FIGURE.finditer(row.peers):
+        after = row.peers[match.end():].lstrip()
+        low, high = float(match[1]), float(match[2] or match[1])
+        if row.unit == "x" and "." in match[1]:
+            return (1 / high, 1 / low) if is_ratio(row) and after.startswith("times slower") else (low, high)
+        if row.unit != "x" and re.match(rf"{re.escape(row.unit)}\b", after):
+            return low, high
+    return None
 
 
 def draw_peers(sheet, row):

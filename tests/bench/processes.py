@@ -59,7 +59,7 @@ class Lives:
         """The difference of the medians counts; that of the low quantiles is said."""
         figures = {**self.figures(), **more.pop("figures", {})}
         low = figures["spanload_low_ms"] - figures["bare_low_ms"]
-        remark = "; ".join(filter(None, (f"{figures['runs']} runs each; their quickest tenth {low:+.2f} ms", remark)))
+        remark = "; ".join(filter(None, (f"{figures['runs']} runs each; 10th percentile {low:+.2f} ms", remark)))
         return difference(name, FAMILY, figures["bare_median_ms"], figures["spanload_median_ms"], "ms", reach, shown=shown,
                           remark=remark, figures=figures, **more)
 
@@ -95,7 +95,7 @@ def true(place, rounds):
         lives = Lives(place, rounds, 200, [TRUE], env)
         added = added_calls(place, [TRUE], env)
     return lives.row("/bin/true", 0.25, f"{sum(added.values())} system calls more", shown="{:.3f} ms",
-                     peers="AppScope +7.4 ms", figures={"peer_value": 7.4, "system_calls_added": added})
+                     peers="AppScope +7.4 ms", figures={"system_calls_added": added})
 
 
 # --- a program that makes one span and ends --------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def curl(place, rounds):
         sink.stop()
     delivered, runs = sink.spans, len(lives.spanload)
     row = lives.row("curl, span delivered before exit", 1.5, f"{delivered} of {runs} spans arrived", peers="AppScope +122 ms",
-                    figures={"peer_value": 122, "delivered": delivered})
+                    figures={"delivered": delivered})
     if delivered != runs:
         row.value, row.remark = None, f"{runs - delivered} of {runs} spans did not arrive"
     return row
@@ -246,7 +246,7 @@ def idle_row(seconds, woken, exported):
     return Row("idle wakeups of a server that has been traced", FAMILY, f"{bare / seconds:g}/s", f"{(server + thread) / seconds:g}/s",
                (thread + max(server - bare, 0)) / seconds, "/s", 0, at_least=False, peers="AppScope 920/s",
                remark=f"in {seconds} s after {exported} spans exported: {own}, the server's own {server}, without the library {bare}",
-               figures={"peer_value": 920, "seconds": seconds, "bare": bare, "server": server, "thread": thread})
+               figures={"seconds": seconds, "bare": bare, "server": server, "thread": thread})
 
 
 def rows(place, rounds):

@@ -36,7 +36,9 @@ class Sink:
         source, program = ROOT / "tests" / "bench" / "sink.c", BUILD / "tests" / "bench" / "sink"
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
             program.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", str(source), "-o", str(program), "-lpthread"], check=True)
+            new = program.with_name(f"sink.{os.getpid()}")
+            subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", str(source), "-o", str(new), "-lpthread"], check=True)
+            new.replace(program)
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.running = Running.start(on_cpu(LOAD_CPU, [program, str(self.port)]), bare_environment(), port=self.port)

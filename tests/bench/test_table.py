@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 MET = ratio("kept", "nginx", 100, 104, 0.95, shown="{:.0f} us", peers="a peer 0.15-0.37", figures={"peer_ratio": [0.15, 0.37]})
 MISSED = ratio("lost", "nginx", 100, 120, 0.95, shown="{:.0f} us")
 BY_A_HAIR = Row("by a hair", "nginx", "", "", 0.98496, "x", 0.985)
-ADDED = difference("spawn", "processes", 1, 1.2, "ms", 0.25, peers="a peer +7.4 ms", figures={"peer_value": 7.4})
+ADDED = difference("spawn", "processes", 1, 1.2, "ms", 0.25, peers="a peer +7.4 ms")
 TOO_MUCH = difference("write", "processes", 100, 112.5, "ns", 10)
 SOME = difference("wakeups", "processes", 0, 3, "/s", 0)
 NONE = difference("no wakeups", "processes", 0, 0, "/s", 0)
@@ -121,6 +121,23 @@ def test_the_longer_bar_is_the_larger_figure_and_no_bar_leaves_its_place():
     lengths = [picture.parts_of_one(MET, value) for value in (-1, 0, 0.5, 1, 1.05, 2, 1e9)]
     assert lengths == sorted(lengths) and lengths[0] == 0 and lengths[3] == 1 and lengths[-1] == picture.MOST
     assert picture.parts_of_one(ADDED, 0.25) == 1 and picture.parts_of_one(SOME, 3) == picture.MOST and picture.parts_of_one(NONE, 0) == 0
+
+
+@pytest.mark.parametrize("unit, at_least, peers, figures, drawn", [
+    ("x", True, "a peer 0.15-0.37, 17-100 % reported; another 0.85-0.90", {}, (0.15, 0.37)),
+    ("x", True, "a peer 0.45 (+39 MB)", {}, (0.45, 0.45)),
+    ("x", True, "a thread: 2.5 times slower", {}, (0.4, 0.4)),
+    ("x", False, "a peer x 3.8-5.8", {}, (3.8, 5.8)),
+    ("MB", False, "a peer +3 to +497 MB", {}, (3, 497)),
+    ("ms", False, "2 peers +7.4 ms", {}, (7.4, 7.4)),
+    ("/s", False, "a peer 920/s", {}, (920, 920)),
+    ("ms", False, "a peer +6 s", {}, None),
+    ("ms", False, "a peer +6 s", {"peer_value": 6000}, (6000, 6000)),
+    ("x", True, "", {}, None),
+    ("x", True, "17 % of what it was", {}, None),
+    ("x", True, "a peer 0.9", {"peer_ratio": [0.5, 0.2]}, (0.2, 0.5))])
+def test_of_the_peers_what_is_said_in_the_rows_unit_is_drawn(unit, at_least, peers, figures, drawn):
+    assert picture.peers_figures(Row("row", "x", unit=unit, value=1, reach=1, at_least=at_least, peers=peers, figures=figures)) == drawn
 
 
 @pytest.mark.skipif(not table.PUBLISHED.exists(), reason="nothing is published yet: docs/bench.json")
