@@ -62,17 +62,17 @@ static int64_t wall_offset(void)
 bool batch_fill(struct batch *batch)
 {
     struct text body = {.ptr = memory, .capacity = BODY_MAX - OTLP_JSON_END_SIZE - 1};
-    queue_position next = batch->end = span_queue.head;
+    struct waiting_position next = batch->end = waiting_begin();
     int64_t offset_ns = wall_offset();
     const struct span_record *record;
     batch->spans = 0;
     otlp_json_begin(&body, text_as_slice(&resource));
-    while (batch->spans < config.max_export_batch_size && (record = queue_peek(&span_queue, &next)) != NULL) {
+    while (batch->spans < config.max_export_batch_size && (record = waiting_peek(&next)) != NULL) {
         if (!otlp_json_span(&body, record, offset_ns, batch->spans == 0)) {
             if (batch->spans)
                 break;
             counter_add(EXPORTER_STRIPE, COUNT_dropped_too_large, 1);
-            queue_release(&span_queue, next);
+            waiting_release(&next);
             batch->end = next;
             continue;
         }
@@ -89,5 +89,5 @@ bool batch_fill(struct batch *batch)
 
 void batch_release(const struct batch *batch)
 {
-    queue_release(&span_queue, batch->end);
+    waiting_release(&batch->end);
 }

@@ -5,11 +5,11 @@
 #ifndef BATCH_H
 #define BATCH_H
 
-#include "queue.h"
+#include "waiting.h"
 #include "slice.h"
 
 struct batch {
-    queue_position end; /* behind the last record in it */
+    struct waiting_position end; /* behind the last record in it */
     uint32_t spans;
     struct slice body;  /* the request, valid until the next batch_fill */
     struct slice line;  /* the same with a line end behind it, for the console */

@@ -73,12 +73,12 @@ static void sleep_until(enum exporter_sleep how, uint64_t until_ns, bool there_i
 
 static bool has_any(void)
 {
-    return queue_length(&span_queue) > 0 || flush_is_wanted();
+    return waiting_length() > 0 || flush_is_wanted();
 }
 
 static bool has_batch(void)
 {
-    return queue_length(&span_queue) >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed) || flush_is_wanted();
+    return waiting_length() >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed) || flush_is_wanted();
 }
 
 #define REST_NS 20000000
@@ -164,11 +164,11 @@ static bool bring_out(const struct batch *batch)
 /* Everything committed leaves the queue uncounted for anywhere but here. */
 static void drop_all(enum counter reason)
 {
-    queue_position position = span_queue.head;
+    struct waiting_position position = waiting_begin();
     uint64_t spans = 0;
-    while (queue_peek(&span_queue, &position))
+    while (waiting_peek(&position))
         spans++;
-    queue_release(&span_queue, position);
+    waiting_release(&position);
     count(reason, spans);
 }
 
@@ -186,15 +186,16 @@ static void answer_flush(void)
 static void wait_for_commit(void)
 {
     static uint32_t waits;
-    static queue_position at;
+    static struct waiting_position before;
+    struct waiting_position now = waiting_begin();
     struct timespec pause = {.tv_nsec = 1000000};
     system(nanosleep, &pause, NULL);
-    waits = at == span_queue.head ? waits + 1 : 0;
-    at = span_queue.head;
+    waits = before.near == now.near && before.far == now.far ? waits + 1 : 0;
+    before = now;
     if (waits < STUCK_WAITS)
         return;
     waits = 0;
-    queue_pass_stuck(&span_queue);
+    waiting_pass_stuck();
 }
 
 /* One batch. A flush that gets nothing out is answered all the same: who waits for it has waited enough. */
@@ -214,7 +215,7 @@ static void export_batch(void)
 static void run(void)
 {
     while (!stop_is_wanted()) {
-        if (!queue_length(&span_queue)) {
+        if (!waiting_length()) {
             answer_flush();
             batch_ns = 0;
             sleep_until(EXPORTER_WAITS_FOR_SPAN, UINT64_MAX, has_any);

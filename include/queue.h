@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QUEUE_UNIT 128
+#define QUEUE_UNIT 64
 
 /* A place in the stream of records: units in the upper 40 bits, spans in the lower 24, both counted modulo. */
 typedef uint64_t queue_position;
@@ -40,13 +40,11 @@ struct queue {
     _Alignas(64) _Atomic queue_position head;      /* consumer: released up to here */
 };
 
-/* The one of this process. */
-extern struct queue span_queue;
-
 enum queue_result { QUEUE_OK, QUEUE_FULL, QUEUE_TOO_LARGE };
 
-/* Maps a queue for `spans` records; 0 or -ENOMEM. Threads: any, also at once. */
-int queue_open(struct queue *queue, uint32_t spans);
+/* Maps a queue for `spans` records, as far as common ones have room in `bytes_max` (a power of two, 256 kB at least); 0 or
+ * -ENOMEM. Threads: any, also at once. */
+int queue_open(struct queue *queue, uint32_t spans, uint64_t bytes_max);
 
 /* Empties a queue that nobody else uses (in the child of a fork) and gives its memory back to the kernel. */
 void queue_clear(struct queue *queue);

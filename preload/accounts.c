@@ -6,10 +6,10 @@
 #include "exporter_thread.h"
 #include "output.h"
 #include "process.h"
-#include "queue.h"
 #include "system.h"
 #include "text.h"
 #include "tracer.h"
+#include "waiting.h"
 
 #include <signal.h>
 
@@ -28,7 +28,7 @@ static void write_pair(struct text *line, const char *key, uint64_t value)
 /* The queue holds what waits and what is in a batch; connections hold what is open. */
 static uint64_t held(void)
 {
-    return tracer_open() + queue_length(&span_queue);
+    return tracer_open() + waiting_length();
 }
 
 static void write_line(struct text *line)

@@ -15,7 +15,7 @@
 #include "fdtable.h"
 #include "notice.h"
 #include "process.h"
-#include "queue.h"
+#include "waiting.h"
 #include "readable.h"
 #include "thread.h"
 
@@ -29,7 +29,7 @@
 #define THREAD_BLOCK_SIZE 512 /* zeros: what a compiler or libc may read at the thread pointer */
 
 struct exporter exporter;
-struct queue span_queue;
+struct waiting waiting;
 
 static _Atomic uint64_t starting;  /* since when a thread of the application's is starting ours; 0: none is */
 static _Atomic uint32_t paused;    /* > 0: not to be started */
@@ -37,7 +37,7 @@ static _Atomic uint64_t paused_ns; /* since when, at the latest */
 static _Atomic bool forbidden;
 static _Atomic bool last;          /* the one that is running, or starting now, is the last that there can be */
 static uint64_t refused_ns;        /* when the last clone was refused; 0: none was */
-static queue_position gave_up_at;  /* the queue's tail when a flush got not everything out: not worth waiting for twice */
+static uint64_t gave_up_at;        /* waiting_mark when a flush got not everything out: not worth waiting for twice */
 static char *stack; /* lowest address, behind the guard page */
 
 /* Runs `body` on a new thread with this stack and thread pointer. Returns its id, or -errno. */
@@ -242,8 +242,7 @@ static bool ensure_started(void)
 
 bool exporter_thread_prepare(void)
 {
-    if (__builtin_expect(!atomic_load_explicit(&span_queue.units, memory_order_acquire), 0) &&
-        queue_open(&span_queue, config.max_queue_size) != 0)
+    if (__builtin_expect(!waiting_is_open(), 0) && waiting_open(config.max_queue_size) != 0)
         return false;
     return is_running() || ensure_started();
 }
@@ -262,7 +261,7 @@ void exporter_thread_notify(void)
     if (!is_running()) /* it was stopped since exporter_thread_prepare, before there was anything to start it again for */
         ensure_started();
     if (sleep == EXPORTER_WAITS_FOR_SPAN ||
-        (sleep == EXPORTER_WAITS_FOR_BATCH && queue_length(&span_queue) >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed)))
+        (sleep == EXPORTER_WAITS_FOR_BATCH && waiting_length() >= atomic_load_explicit(&exporter.batch_at, memory_order_relaxed)))
         wake();
     notice_print();
 }
@@ -299,8 +298,8 @@ static void join(uint64_t deadline_ns)
 
 void exporter_thread_flush(void)
 {
-    queue_position tail = atomic_load_explicit(&span_queue.tail, memory_order_relaxed);
-    if (!queue_length(&span_queue) || atomic_load_explicit(&forbidden, memory_order_relaxed) || tail == gave_up_at)
+    uint64_t mark = waiting_mark();
+    if (!waiting_length() || atomic_load_explicit(&forbidden, memory_order_relaxed) || mark == gave_up_at)
         return;
     uint64_t deadline_ns = clock_ns() + (uint64_t)config.exit_timeout_ms * 1000000;
     uint32_t done = atomic_load_explicit(&exporter.flush_done, memory_order_acquire);
@@ -311,7 +310,7 @@ void exporter_thread_flush(void)
         return;
     wake();
     wait_for_change(&exporter.flush_done, done, deadline_ns);
-    gave_up_at = queue_length(&span_queue) ? tail : 0;
+    gave_up_at = waiting_length() ? mark : 0;
 }
 
 /* Our thread answers a stop within milliseconds; one that does not is held up by the kernel, and waiting on would hold
@@ -405,7 +404,7 @@ void exporter_thread_unpause(void)
 void exporter_thread_resume(void)
 {
     exporter_thread_unpause();
-    if (may_pause() && !atomic_load_explicit(&paused, memory_order_acquire) && queue_length(&span_queue))
+    if (may_pause() && !atomic_load_explicit(&paused, memory_order_acquire) && waiting_length())
         ensure_started();
 }
 
@@ -425,5 +424,5 @@ void exporter_thread_forget(void)
     last = false;
     refused_ns = 0;
     gave_up_at = 0;
-    queue_clear(&span_queue);
+    waiting_clear();
 }

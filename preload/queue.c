@@ -20,10 +20,9 @@
 /* The same for a span that was given up half-way: it counts as one. */
 #define GIVEN_UP (UINT64_C(1) << 62)
 
-/* A common span is 300 to 500 bytes; room for as many as are allowed, within these bounds. */
+/* A common span is 150 to 400 bytes; room for as many as are allowed. */
 #define BYTES_PER_SPAN 512
 #define BYTES_MIN (256 * 1024)
-#define BYTES_MAX (64 * 1024 * 1024)
 
 static uint64_t units_of(queue_position position)
 {
@@ -59,11 +58,11 @@ static _Atomic uint64_t *sequence_at(struct queue *queue, uint64_t unit)
     return (_Atomic uint64_t *)behind + (unit & (units - 1));
 }
 
-int queue_open(struct queue *queue, uint32_t spans)
+int queue_open(struct queue *queue, uint32_t spans, uint64_t bytes_max)
 {
     uint64_t bytes = BYTES_MIN;
     uint64_t wanted = (uint64_t)spans * BYTES_PER_SPAN;
-    while (bytes < wanted && bytes < BYTES_MAX)
+    while (bytes < wanted && bytes < bytes_max)
         bytes *= 2;
     uint64_t units = bytes / QUEUE_UNIT;
     size_t size = bytes + units * sizeof(uint64_t);
@@ -125,6 +124,7 @@ enum queue_result queue_push(struct queue *queue, const struct span_record *reco
             tail = now; /* it was our tail that was old, not the queue that was full */
             continue;
         }
+        thread.progress.reserved_in = queue;
         thread.progress.reserved_at = units_of(tail);
         thread.progress.reserved_units = padding + need;
         atomic_signal_fence(memory_order_seq_cst);
@@ -177,7 +177,7 @@ const struct span_record *queue_peek(struct queue *queue, queue_position *positi
 bool queue_recover(struct queue *queue)
 {
     uint64_t units = thread.progress.reserved_units, at = thread.progress.reserved_at, passed_over;
-    if (!units || !queue->units)
+    if (!units || thread.progress.reserved_in != queue)
         return false;
     thread.progress.reserved_units = 0;
     if (committed(queue, at, &passed_over))

@@ -14,9 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct queue;
+
 /* How far the span has come that is just being begun or finished: all that is needed to make good a longjmp out of it. */
 struct span_progress {
-    uint64_t reserved_at;    /* units of the queue that are being reserved, or are and are not committed yet (queue.c) */
+    struct queue *reserved_in;
+    uint64_t reserved_at;    /* units of that queue that are being reserved, or are and are not committed yet (queue.c) */
     uint64_t reserved_units; /* 0: none */
     uint64_t stage;          /* enum span_stage */
 };

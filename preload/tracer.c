@@ -9,8 +9,8 @@
 #include "config.h"
 #include "exporter_thread.h"
 #include "process.h"
-#include "queue.h"
 #include "trace_context.h"
+#include "waiting.h"
 
 #include <stdatomic.h>
 
@@ -214,7 +214,7 @@ static bool deliver(const struct span_record *record)
     enum queue_result result = QUEUE_OK;
     bool has_thread = exporter_thread_prepare();
     if (has_thread)
-        result = queue_push(&span_queue, record);
+        result = waiting_push(record);
     if (!has_thread)
         counter_add(thread_stripe(), COUNT_dropped_no_thread, 1);
     else if (result != QUEUE_OK)
@@ -278,7 +278,7 @@ void tracer_retract(struct exchange *exchange)
 void tracer_recover(void)
 {
     uint64_t stage = thread.progress.stage;
-    bool is_queued = queue_recover(&span_queue);
+    bool is_queued = waiting_recover();
     thread.was_left = false;
     thread_span_stage(SPAN_STAGE_NONE);
     if (stage == SPAN_STAGE_STARTED)

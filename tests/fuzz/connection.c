@@ -21,7 +21,7 @@
 #include "config.h"
 #include "counters.h"
 #include "process.h"
-#include "queue.h"
+#include "waiting.h"
 #include "support.h"
 #include "support_preload.h"
 #include "tracer.h"
@@ -228,8 +228,8 @@ static int steady_clock(int clock, struct timespec *now)
 
 static void take_spans(struct run *run)
 {
-    queue_position position = span_queue.head;
-    for (const struct span_record *record; (record = queue_peek(&span_queue, &position)) != NULL; run->finished++) {
+    struct waiting_position position = waiting_begin();
+    for (const struct span_record *record; (record = waiting_peek(&position)) != NULL; run->finished++) {
         check_span(record);
         must(record->start_ns >= run->asked_ns, "a request was answered before an older one");
         run->asked_ns = record->start_ns;
@@ -241,12 +241,12 @@ static void take_spans(struct run *run)
         outcome->spans[outcome->spans_len + len] = '\n';
         outcome->spans_len += len + 1;
     }
-    queue_release(&span_queue, position);
+    waiting_release(&position);
 }
 
 static void check_accounts(const struct run *run)
 {
-    uint64_t accounted = run->finished + queue_length(&span_queue) + tracer_open() + counter_total(COUNT_sampled_out);
+    uint64_t accounted = run->finished + waiting_length() + tracer_open() + counter_total(COUNT_sampled_out);
     for (unsigned i = COUNT_dropped_queue_full; i <= COUNT_dropped_exporter_none; i++)
         accounted += counter_total((enum counter)i);
     must(counter_total(COUNT_started) == accounted, "%llu started, %llu accounted for",
@@ -458,7 +458,7 @@ static void end(struct run *run)
     take_spans(run);
     check_accounts(run);
     must(tracer_open() == 0, "%d spans are open that nobody will end", (int)tracer_open());
-    must(queue_length(&span_queue) == 0, "%u spans are left in the queue", queue_length(&span_queue));
+    must(waiting_length() == 0, "%u spans are left in the queue", waiting_length());
     must(blocks_taken == 0, "%u blocks were not given back", blocks_taken);
     struct outcome *outcome = run->outcome;
     size_t room = sizeof outcome->marks - outcome->marks_len;

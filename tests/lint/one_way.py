@@ -16,6 +16,7 @@ STAGES = [
     {"connection"},
     {"tracer", "exchange"},
     {"exporter_thread"},
+    {"waiting"},
     {"queue"},
 ]
 BESIDE = {"config", "fdtable", "mem", "notice", "output", "pool", "readable", "symbols", "thread", "trace_context"}
@@ -36,7 +37,7 @@ def backwards(path):
         target = STAGE_OF.get(noun(name))
         if own in STAGE_OF and target is not None and target < STAGE_OF[own]:
             yield f"{label(path)} (stage {STAGE_OF[own]}) includes {name} (stage {target})"
-        if own in BESIDE and target is not None and noun(name) != "queue":
+        if own in BESIDE and target is not None and noun(name) not in ("queue", "waiting"):
             yield f"{label(path)} stands beside the flow and includes {name} of stage {target}"
 
 

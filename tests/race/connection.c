@@ -5,7 +5,7 @@
 
 #include "counters.h"
 #include "exporter_thread.h"
-#include "queue.h"
+#include "waiting.h"
 #include "support.h"
 #include "tracer.h"
 
@@ -120,7 +120,7 @@ static uint64_t given_up(void)
 static void settle(void)
 {
     exporter_thread_flush();
-    for (double limit = seconds() + 2; queue_length(&span_queue) && seconds() < limit;)
+    for (double limit = seconds() + 2; waiting_length() && seconds() < limit;)
         sched_yield();
     exporter_thread_pause();
     exporter_thread_resume();
@@ -128,7 +128,7 @@ static void settle(void)
 
 static void claim_accounts(const char *name)
 {
-    uint64_t started = counter_total(COUNT_started), held = tracer_open() + queue_length(&span_queue);
+    uint64_t started = counter_total(COUNT_started), held = tracer_open() + waiting_length();
     claim(started == counter_total(COUNT_exported) + counter_total(COUNT_sampled_out) + dropped() + held && !held, name,
           "%llu started, %llu dropped, %llu held", (unsigned long long)started, (unsigned long long)dropped(),
           (unsigned long long)held);

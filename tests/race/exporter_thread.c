@@ -7,7 +7,7 @@
 #include "config.h"
 #include "counters.h"
 #include "exporter.h"
-#include "queue.h"
+#include "waiting.h"
 #include "support.h"
 
 #include <sched.h>
@@ -28,7 +28,7 @@ static void make_span(unsigned index, uint32_t number)
         refused++;
         return;
     }
-    if (queue_push(&span_queue, &span.record) == QUEUE_OK) {
+    if (waiting_push(&span.record) == QUEUE_OK) {
         made++;
         exporter_thread_notify();
     }

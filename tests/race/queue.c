@@ -90,7 +90,7 @@ static void run(const char *name, uint32_t spans, uint32_t text, queue_position 
 {
     uint32_t missing = 0, total = 0;
     queue = (struct queue){0};
-    if (queue_open(&queue, spans) != 0)
+    if (queue_open(&queue, spans, 64 << 20) != 0)
         abort();
     if (position)
         set_position(position);

@@ -9,7 +9,7 @@
 #include "exporter.h"
 #include "exporter_thread.h"
 #include "process.h"
-#include "queue.h"
+#include "waiting.h"
 #include "text.h"
 #include "tracer.h"
 
@@ -21,7 +21,7 @@
 struct process process = {.enabled = true, .generation = 1};
 
 STAND_IN int (*clock_vdso)(int clock, struct timespec *now);
-STAND_IN struct queue span_queue;
+STAND_IN struct waiting waiting;
 STAND_IN struct exporter exporter;
 
 bool thread_can_start = true;
@@ -56,7 +56,7 @@ STAND_IN void process_ending(void)
 
 STAND_IN bool exporter_thread_prepare(void)
 {
-    return thread_can_start && (span_queue.units || queue_open(&span_queue, config.max_queue_size) == 0);
+    return thread_can_start && (waiting_is_open() || waiting_open(config.max_queue_size) == 0);
 }
 
 STAND_IN void exporter_thread_notify(void)
@@ -83,7 +83,7 @@ STAND_IN void exporter_thread_forbid(void)
 
 STAND_IN void exporter_thread_forget(void)
 {
-    queue_clear(&span_queue);
+    waiting_clear();
     read_back = 0;
 }
 
@@ -111,7 +111,7 @@ void preload_begin(void)
         .max_export_batch_size = 512,
     };
     clock_set(0);
-    queue_clear(&span_queue);
+    waiting_clear();
     tracer_forget();
     memset(counter_stripes, 0, sizeof counter_stripes);
     read_back = 0;
@@ -120,11 +120,11 @@ void preload_begin(void)
 
 const struct span_record *span_finished(void)
 {
-    queue_position position = span_queue.head;
-    const struct span_record *record = queue_peek(&span_queue, &position);
+    struct waiting_position position = waiting_begin();
+    const struct span_record *record = waiting_peek(&position);
     if (!record)
         return NULL;
-    queue_release(&span_queue, position);
+    waiting_release(&position);
     read_back++;
     return record;
 }
@@ -137,7 +137,7 @@ static const char *const counter_names[] = {
 
 bool accounts_hold(void)
 {
-    uint64_t accounted = read_back + queue_length(&span_queue) + tracer_open() + counter_total(COUNT_sampled_out);
+    uint64_t accounted = read_back + waiting_length() + tracer_open() + counter_total(COUNT_sampled_out);
     for (unsigned i = 0; i < COUNTERS; i++)
         if (strncmp(counter_names[i], "dropped_", 8) == 0)
             accounted += counter_total((enum counter)i);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "queue.h"
+#include "waiting.h"
 #include "support_preload.h"
 #include "text.h"
 #include "tracer.h"

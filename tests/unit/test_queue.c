@@ -11,7 +11,7 @@ static struct queue queue;
 
 static void open_for(uint32_t spans)
 {
-    cr_assert_eq(queue_open(&queue, spans), 0);
+    cr_assert_eq(queue_open(&queue, spans, 64 << 20), 0);
 }
 
 /* A record of `size` bytes that says which it is. */
@@ -101,13 +101,13 @@ Test(queue, is_full_by_bytes)
         cr_assert_eq(push(n, size), QUEUE_OK);
     cr_expect_eq(push(999, sizeof(struct span_record)), QUEUE_FULL);
     take(0, size);
-    for (uint32_t n = 0; n < 64; n++)
-        cr_expect_eq(push(1000 + n, QUEUE_UNIT), QUEUE_OK);
-    cr_expect_eq(push(999, QUEUE_UNIT), QUEUE_FULL);
+    for (uint32_t n = 0; n < 32; n++) /* a record is longer than one unit */
+        cr_expect_eq(push(1000 + n, 2 * QUEUE_UNIT), QUEUE_OK);
+    cr_expect_eq(push(999, 2 * QUEUE_UNIT), QUEUE_FULL);
     for (uint32_t n = 1; n < count; n++)
         take(n, size);
-    for (uint32_t n = 0; n < 64; n++)
-        take(1000 + n, QUEUE_UNIT);
+    for (uint32_t n = 0; n < 32; n++)
+        take(1000 + n, 2 * QUEUE_UNIT);
     expect_empty();
 }
 

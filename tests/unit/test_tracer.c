@@ -3,7 +3,7 @@
 
 #include "config.h"
 #include "process.h"
-#include "queue.h"
+#include "waiting.h"
 #include "support_preload.h"
 #include "trace_context.h"
 #include "tracer.h"
@@ -280,7 +280,7 @@ Test(tracer, accounts_for_every_end)
 {
     struct message message = request_of(NULL), large = request_of(NULL);
     for (int i = 0; i < 14; i++)
-        add_fact(&large, FACT_TRACESTATE, (struct slice){long_text, 4000});
+        add_fact(&large, FACT_TRACESTATE, (struct slice){long_text, 4700});
     large.traceparent = SLICE(SAMPLED);
     config.max_queue_size = 2;
     for (int i = 0; i < 5; i++)
@@ -288,9 +288,10 @@ Test(tracer, accounts_for_every_end)
     cr_expect_str_eq(counted(), "dropped_queue_full=3");
     cr_expect_eq(notified, 2);
     span_finished();
-    queue_clear(&span_queue);
     preload_begin();
-    span_queue.units = 256; /* as if it were small */
+    config.max_queue_size = 2;
+    waiting_clear();
+    waiting.spans = 2;
     finish(begin(&large, SPAN_SERVER));
     cr_expect_str_eq(counted(), "dropped_too_large=1");
     thread_can_start = false;

@@ -1,0 +1,82 @@
+/* test_waiting.c - two queues that look like one. */
+#include <criterion/criterion.h>
+
+#include "waiting.h"
+
+struct waiting waiting;
+
+static union {
+    struct span_record record;
+    char room[128 * 1024];
+} room;
+
+static enum queue_result push(uint32_t number, uint32_t size)
+{
+    room.record.size = size;
+    room.record.reserved = number;
+    return waiting_push(&room.record);
+}
+
+static const uint32_t SIZE = 1024; /* 256 of them fill the near queue */
+
+Test(waiting, uses_the_far_queue_only_when_the_near_one_is_full)
+{
+    waiting_open(2048);
+    for (uint32_t n = 0; n < 256; n++)
+        cr_assert_eq(push(n, SIZE), QUEUE_OK);
+    cr_expect_eq(waiting.far.units, 0, "not mapped before it is needed");
+    cr_expect_eq(push(256, SIZE), QUEUE_OK);
+    cr_expect_neq(waiting.far.units, 0);
+    cr_expect_eq(queue_length(&waiting.far), 1);
+    cr_expect_eq(waiting_length(), 257);
+}
+
+Test(waiting, holds_as_many_spans_as_is_said)
+{
+    waiting_open(300);
+    for (uint32_t n = 0; n < 300; n++)
+        cr_assert_eq(push(n, SIZE), QUEUE_OK);
+    cr_expect_eq(push(300, SIZE), QUEUE_FULL);
+    cr_expect_eq(waiting_length(), 300);
+}
+
+Test(waiting, gives_every_span_once)
+{
+    bool seen[600] = {false};
+    uint32_t next = 0, taken = 0;
+    waiting_open(2048);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t end = next + 300; next < end; next++)
+            cr_assert_eq(push(next, SIZE), QUEUE_OK);
+        struct waiting_position position = waiting_begin();
+        const struct span_record *record;
+        for (int n = 0; n < (round ? 600 : 100) && (record = waiting_peek(&position)) != NULL; n++, taken++) {
+            cr_assert(!seen[record->reserved], "%u again", record->reserved);
+            seen[record->reserved] = true;
+        }
+        waiting_release(&position);
+    }
+    cr_expect_eq(taken, 600);
+    cr_expect_eq(waiting_length(), 0);
+}
+
+Test(waiting, has_room_in_the_far_queue_for_what_is_too_large_for_the_near_one)
+{
+    waiting_open(2048);
+    cr_expect_eq(push(1, 100 * 1024), QUEUE_OK);
+    struct waiting_position position = waiting_begin();
+    cr_assert_not_null(waiting_peek(&position));
+    waiting_release(&position);
+    cr_expect_eq(waiting_length(), 0);
+}
+
+Test(waiting, changes_its_mark_with_each_span)
+{
+    waiting_open(2048);
+    uint64_t before = waiting_mark();
+    for (uint32_t n = 0; n < 400; n++) {
+        push(n, SIZE);
+        cr_expect_neq(waiting_mark(), before);
+        before = waiting_mark();
+    }
+}
