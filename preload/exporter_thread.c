@@ -301,7 +301,8 @@ void exporter_thread_flush(void)
     uint64_t mark = waiting_mark();
     if (!waiting_length() || atomic_load_explicit(&forbidden, memory_order_relaxed) || mark == gave_up_at)
         return;
-    uint64_t deadline_ns = clock_ns() + (uint64_t)config.exit_timeout_ms * 1000000;
+    /* A little of the budget is for what comes before this wait and after it. */
+    uint64_t deadline_ns = clock_ns() + (uint64_t)config.exit_timeout_ms * 985000;
     uint32_t done = atomic_load_explicit(&exporter.flush_done, memory_order_acquire);
     atomic_store_explicit(&exporter.flush_deadline_ns, deadline_ns, memory_order_relaxed);
     /* Release: pairs with the acquire in exporter.c, flush_is_wanted; the deadline is set. */

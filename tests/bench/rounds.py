@@ -10,6 +10,7 @@ first is printed with each row. Two processes of one program differ by up to one
 to lie; where there are two servers of a variant, the mean of their bests stands for it.
 """
 import os
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def noise_of(variants, figure="cpu_ns"):
     """What nothing at all seems to cost: the ratio of one bare server to the other."""
     one, other = (next(variant for variant in variants if variant.name == name).best(figure) for name in ("bare", "bare again"))
     return one / other
+
+
+def median_ratio(variants, name):
+    """Another reading of the same rounds: the median, over the rounds, of the ratio of the bare ones to this one in that round."""
+    bare = [one.rounds for one in variants if one.name in ("bare", "bare again")]
+    those = next(one.rounds for one in variants if one.name == name)
+    return statistics.median(statistics.mean(one.cpu_ns for one in beside) / that.cpu_ns for that, *beside in zip(those, *bare))
+
+
+def noise_in_words(variants, name):
+    return f"bare again {noise_of(variants):.3f}, median of the rounds {median_ratio(variants, name):.3f}"
 
 
 def resident_kb(pid):

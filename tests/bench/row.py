@@ -24,7 +24,7 @@ class Row:
     def is_met(self):
         if self.reach is None:
             return True
-        return self.value >= self.reach if self.at_least else self.value <= self.reach
+        return self.value is not None and (self.value >= self.reach if self.at_least else self.value <= self.reach)
 
     def as_dict(self):
         return asdict(self)

@@ -9,7 +9,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.rounds import LOAD_CPU, SERVER_CPU, Variant, best_of, in_turn, noise_of, on_cpu, resident_kb, session_of
+from bench.rounds import (LOAD_CPU, SERVER_CPU, Variant, best_of, in_turn, noise_in_words, noise_of, on_cpu, resident_kb,
+                          session_of, task_ns)
 from bench.row import Row, difference, ratio
 from support.launch import BUILD, ROOT, Running, bare_environment, complaints_in, counters_in, environment, total
 from support.ports import free_port, wait_until
@@ -104,7 +105,7 @@ def accounted(variant, finished, loads, before=0, in_flight=CONNECTIONS):
 
 # --- nginx ---------------------------------------------------------------------------------------------------------
 
-APPSCOPE_SPANS = "AppScope 0.15-0.37, 17-100 % reported; nginx's own OpenTelemetry module claims 0.85-0.90 at a tenth of the rate"
+APPSCOPE_SPANS = "AppScope 0.15-0.37, 17-100 % reported; nginx's own OpenTelemetry module claims 0.85-0.90 at a tenth of this rate"
 
 
 def prepare_www(place):
@@ -160,7 +161,7 @@ def nginx(place, rounds):
         os.sched_setaffinity(int(free.name), os.sched_getaffinity(0))
         in_turn(variants, load, rounds)
         assert free.exists(), "the library's thread that was set free has ended"
-        thread_ns = int((by_name["exported"].thread / "schedstat").read_text().split()[0])
+        thread_ns = task_ns(by_name["exported"].thread)
         ended = {name: variant.running.stop(3) for name, variant in by_name.items()}
         sink.stop()
     counted = {name: accounted(by_name[name], ended[name], rounds + 1, taken[name]) for name in ("framed", "exported", "thread free")}
@@ -177,12 +178,12 @@ def account_of(counted):
 
 def nginx_cpu_rows(by_name, counted):
     variants = list(by_name.values())
-    bare, noise = best_of(variants, "bare"), noise_of(variants)
+    bare = best_of(variants, "bare")
     for name, title, reach, peers in (("disabled", "library present but disabled", 0.985, "AppScope's hooks 0.69"),
                                       ("framed", "every request framed, none sampled", 0.95, ""),
                                       ("exported", "every request exported", 0.90, APPSCOPE_SPANS)):
         spent = by_name[name].best("cpu_ns")
-        remark = f"+{(spent - bare) / 1e3:.2f} us; bare again {noise:.3f}"
+        remark = f"+{(spent - bare) / 1e3:.2f} us; {noise_in_words(variants, name)}"
         if name == "exported":
             remark += f"; {account_of(counted[name])}"
         yield ratio(f"nginx, {title}", "servers", bare / 1e3, spent / 1e3, reach, shown="{:.2f} us", peers=peers, remark=remark,
@@ -321,7 +322,7 @@ def redis_row(variants, rounds, command, pipeline):
     again = next(variant for variant in variants if variant.name == "exported again")
     return ratio(f"redis-server, {command.upper()}, {f'pipelined by {pipeline}' if pipeline > 1 else 'one at a time'}", "servers",
                  best_of(variants, "bare") / 1e3, best_of(variants, "exported") / 1e3, 0.99, shown="{:.3f} us", peers="AppScope 0.78-0.84",
-                 remark=f"bare again {noise_of(variants):.3f}, exported again {with_it.best('cpu_ns') / again.best('cpu_ns'):.3f}",
+                 remark=f"{noise_in_words(variants, 'exported')}, exported again {with_it.best('cpu_ns') / again.best('cpu_ns'):.3f}",
                  figures={variant.name: variant.figures for variant in variants})
 
 
