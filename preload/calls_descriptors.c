@@ -60,7 +60,10 @@ int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 
 ssize_t hook_splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len, unsigned flags)
 {
-    struct call source = call_of(from), target = traffic_is_quiet(call_of(to));
+    struct call source, target;
+    call_begins_on(&source, from);
+    if (call_begins_on(&target, to))
+        traffic_sending(&target);
     ssize_t rc = NEXT(splice)(from, from_offset, to, to_offset, len, flags);
     if (source.connection && (rc > 0 || len))
         traffic_received_unseen(&source, rc);

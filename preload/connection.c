@@ -224,7 +224,7 @@ static void finish_on_close(struct connection *connection, enum span_error error
     for (struct exchange *exchange; (exchange = pop_exchange(connection)) != NULL;) {
         bool is_complete = ends_with_connection(connection, exchange) ||
                            (exchange->answered && role_of(connection) == ROLE_CLIENT);
-        if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT || may_be_printed(connection, exchange))
+        if (connection_is_left(connection) || may_be_printed(connection, exchange))
             tracer_drop(exchange, COUNT_dropped_framing);
         else if (is_complete)
             tracer_finish(exchange, exchange->last_ns, SPAN_ERROR_NONE, 0);
@@ -286,7 +286,7 @@ void connection_process_exit(struct connection *connection)
 bool connection_enter(struct connection *connection, enum direction direction)
 {
     uint32_t one = direction_one(direction), mask = one * 0xff;
-    if (atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT)
+    if (connection_is_left(connection))
         return false;
     uint32_t users = atomic_load_explicit(&connection->users, memory_order_relaxed);
     do {
@@ -297,7 +297,7 @@ bool connection_enter(struct connection *connection, enum direction direction)
         stop_watching(connection, COUNT_given_up_contended);
     else if (atomic_load_explicit(&connection->reentered, memory_order_relaxed))
         stop_watching(connection, COUNT_given_up_reentered);
-    else if (atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT)
+    else if (!connection_is_left(connection))
         return true;
     drop_use(connection, one);
     return false;
@@ -622,12 +622,6 @@ void connection_finished_sending(struct connection *connection)
         finish_oldest(connection, exchange->last_ns);
 }
 
-bool connection_may_ask(const struct connection *connection)
-{
-    return role_of(connection) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
-           atomic_load_explicit(&connection->state, memory_order_relaxed) != CONNECTION_LEFT;
-}
-
 void connection_hand_over(struct connection *connection)
 {
     atomic_store_explicit(&connection->handed_over, true, memory_order_relaxed);
@@ -646,7 +640,7 @@ void connection_leave_to_stdio(struct connection *connection)
 uint64_t connection_sent_unseen(const struct connection *connection)
 {
     enum party sender = role_of(connection) == ROLE_SERVER ? PARTY_SERVER : PARTY_CLIENT;
-    bool is_left = atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT;
+    bool is_left = connection_is_left(connection);
     return is_left ? SKIP_UNTIL_CLOSE : connection->streams[sender].skip;
 }
 

@@ -15,6 +15,8 @@
 #include "exchange.h"
 #include "protocol.h"
 
+#include <stdatomic.h>
+
 /* Which way the bytes went, seen from this process. */
 enum direction { DIRECTION_RECEIVED, DIRECTION_SENT };
 
@@ -56,6 +58,19 @@ struct connection {
     _Atomic uint64_t received;   /* bytes that came in and that we know of, looked at or not */
 };
 
+/* Nothing that passes it is looked at any more. */
+static inline bool connection_is_left(const struct connection *connection)
+{
+    return atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT;
+}
+
+/* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
+static inline bool connection_may_ask(const struct connection *connection)
+{
+    return atomic_load_explicit(&connection->role, memory_order_relaxed) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
+           !connection_is_left(connection);
+}
+
 /* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
 struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path);
 
@@ -91,9 +106,6 @@ struct announced {
 };
 size_t connection_announce(struct connection *connection, struct slice bytes, uint64_t since_ns, struct announced *announced);
 void connection_retract(struct connection *connection, const struct announced *announced);
-
-/* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
-bool connection_may_ask(const struct connection *connection);
 
 /* Another process got the descriptor: requests that are open may be answered there. */
 void connection_hand_over(struct connection *connection);

@@ -180,22 +180,21 @@ void descriptor_connected(int rc, int fd, const struct sockaddr *peer, socklen_t
 }
 
 /* TCP Fast Open connects by sending (tcp(7)). */
-struct call descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len)
+void descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len)
 {
     if ((flags & MSG_FASTOPEN) && fdtable_entry(fd) == FDTABLE_STREAM && may_act() && len >= (socklen_t)sizeof(sa_family_t) &&
         len <= (socklen_t)sizeof(struct sockaddr_storage) && readable(to, len) && is_stream_family(to->sa_family))
         watch(fd, ROLE_CLIENT, to, len);
-    return call_of(fd);
 }
 
 void descriptor_shuts(int fd, int how)
 {
-    struct call call = call_of(fd);
-    if (!call.connection || how == SHUT_RD || !tracer_enter())
+    struct connection *connection = fdtable_get(fd);
+    if (!connection || how == SHUT_RD || !tracer_enter())
         return;
-    if (connection_enter(call.connection, DIRECTION_SENT)) {
-        connection_finished_sending(call.connection);
-        connection_leave(call.connection, DIRECTION_SENT);
+    if (connection_enter(connection, DIRECTION_SENT)) {
+        connection_finished_sending(connection);
+        connection_leave(connection, DIRECTION_SENT);
     }
     thread_leave();
 }

@@ -6,10 +6,15 @@
     type hook_##name params                           \
     {                                                 \
         type(*libc) params = NEXT(name);              \
-        before;                                       \
-        type rc = libc args;                          \
-        after;                                        \
-        return rc;                                    \
+        {                                             \
+            before;                                   \
+            type rc = libc args;                      \
+            after;                                    \
+            return rc;                                \
+        }                                             \
+    straight:                                         \
+        __attribute__((unused));                      \
+        return libc args;                             \
     }
 #define OWN(type, name, params)
 #define ASSEMBLY(name)

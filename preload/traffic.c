@@ -62,12 +62,6 @@ static void leave(const struct call *call, enum direction direction)
     thread_leave();
 }
 
-struct call traffic_sending(struct call call)
-{
-    call.since_ns = connection_may_ask(call.connection) ? clock_ns() : 0;
-    return call;
-}
-
 const char *libc_single_threaded;
 
 static bool is_single_threaded(void)
@@ -116,36 +110,32 @@ static void look_at(struct call *call, const struct outgoing *outgoing)
         announce(call);
 }
 
-struct call traffic_sending_bytes(struct call call, const void *bytes, size_t len)
+void traffic_sending_bytes(struct call *call, const void *bytes, size_t len)
 {
-    call = traffic_sending(call);
+    traffic_sending(call);
     if (!is_single_threaded())
-        look_at(&call, &(struct outgoing){.iov = &(struct iovec){(void *)(uintptr_t)bytes, len}, .count = 1});
-    return call;
+        look_at(call, &(struct outgoing){.iov = &(struct iovec){(void *)(uintptr_t)bytes, len}, .count = 1});
 }
 
-struct call traffic_sending_vector(struct call call, const struct iovec *iov, size_t count)
+void traffic_sending_vector(struct call *call, const struct iovec *iov, size_t count)
 {
-    call = traffic_sending(call);
+    traffic_sending(call);
     if (!is_single_threaded())
-        look_at(&call, &(struct outgoing){.iov = iov, .count = count});
-    return call;
+        look_at(call, &(struct outgoing){.iov = iov, .count = count});
 }
 
-struct call traffic_sending_message(struct call call, const struct msghdr *message)
+void traffic_sending_message(struct call *call, const struct msghdr *message)
 {
-    call = traffic_sending(call);
+    traffic_sending(call);
     if (!is_single_threaded() && readable(message, sizeof *message))
-        look_at(&call, &(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});
-    return call;
+        look_at(call, &(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});
 }
 
-struct call traffic_sending_messages(struct call call, const struct mmsghdr *messages, unsigned count)
+void traffic_sending_messages(struct call *call, const struct mmsghdr *messages, unsigned count)
 {
-    call = traffic_sending(call);
+    traffic_sending(call);
     if (!is_single_threaded())
-        look_at(&call, &(struct outgoing){.messages = messages, .count = count});
-    return call;
+        look_at(call, &(struct outgoing){.messages = messages, .count = count});
 }
 
 static void failed(const struct call *call, enum direction direction, int error_number)

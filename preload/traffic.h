@@ -9,6 +9,7 @@
 #ifndef TRAFFIC_H
 #define TRAFFIC_H
 
+#include "clock.h"
 #include "connection.h"
 #include "fdtable.h"
 
@@ -28,18 +29,31 @@ struct call {
     bool was_looked_at; /* `copy` is all that there is to see: the caller's memory is not touched after the call */
 };
 
-static inline struct call call_of(int fd)
+/* The connection on this descriptor, unless it is none of ours, or nobody looks at it any more. */
+static inline struct connection *watched_connection(int fd)
 {
     struct connection *connection = fdtable_get(fd);
-    return (struct call){.connection = connection, .fd = fd, .generation = connection ? connection->generation : 0};
+    return connection && !connection_is_left(connection) ? connection : NULL;
+}
+
+static inline struct call call_on(struct connection *connection, int fd)
+{
+    return (struct call){.connection = connection, .fd = fd, .generation = connection->generation};
+}
+
+/* Whether a call on this descriptor is one on a connection that is watched. */
+static inline bool call_begins_on(struct call *call, int fd)
+{
+    struct connection *connection = watched_connection(fd);
+    *call = connection ? call_on(connection, fd) : (struct call){.fd = fd};
+    return connection != NULL;
 }
 
 /* Out of line, for connections only. `length` is rc of the call; `flags` its MSG_ flags. */
-struct call traffic_sending(struct call call);
-struct call traffic_sending_bytes(struct call call, const void *bytes, size_t len);
-struct call traffic_sending_vector(struct call call, const struct iovec *iov, size_t count);
-struct call traffic_sending_message(struct call call, const struct msghdr *message);
-struct call traffic_sending_messages(struct call call, const struct mmsghdr *messages, unsigned count);
+void traffic_sending_bytes(struct call *call, const void *bytes, size_t len);
+void traffic_sending_vector(struct call *call, const struct iovec *iov, size_t count);
+void traffic_sending_message(struct call *call, const struct msghdr *message);
+void traffic_sending_messages(struct call *call, const struct mmsghdr *messages, unsigned count);
 void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
 void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
 void traffic_sent_messages(const struct call *call, const struct mmsghdr *messages, int rc, int flags);
@@ -48,26 +62,39 @@ void traffic_sent_unseen(const struct call *call, ssize_t length);
 void traffic_received_rights(const struct msghdr *message);
 void traffic_sends_rights(const struct msghdr *message);
 
-/* The verbs. `before` declares `call`; `after` uses it and `rc`. */
+/* The verbs. `before` declares `call`, and goes `straight` to libc where there is nothing to look at; `after` uses it and `rc`.
+ * Messages can hold descriptors, so those calls are looked at on any socket. */
 #define call_begins() (void)0
-#define call_receives(fd) struct call call = call_of(fd)
-#define call_sends(fd) struct call call = traffic_is_quiet(call_of(fd))
-#define call_sends_bytes(fd, buf, len) struct call call = traffic_is_quiet_bytes(call_of(fd), (buf), (len))
-#define call_sends_vector(fd, iov, count) struct call call = traffic_is_quiet_vector(call_of(fd), (iov), (count))
-#define call_sends_message(fd, message) struct call call = traffic_is_quiet_message(call_of(fd), (message))
-#define call_sends_messages(fd, messages, count) struct call call = traffic_is_quiet_messages(call_of(fd), (messages), (count))
-#define call_sends_to(fd, buf, len, flags, to, to_len) \
-    struct call call = traffic_is_quiet_bytes(descriptor_connects_by_sending(fd, flags, to, to_len), (buf), (len))
-#define call_received(buf, len, flags)                                                     \
-    do {                                                                                   \
-        if (call.connection)                                                               \
-            traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags)); \
-    } while (0)
-#define call_received_vector(iov, count, flags)                              \
-    do {                                                                     \
-        if (call.connection)                                                 \
-            traffic_received(&call, (iov), (size_t)(count), rc, (flags));    \
-    } while (0)
+#define call_receives(fd)                                 \
+    struct connection *connection = watched_connection(fd); \
+    if (!connection)                                      \
+        goto straight;                                    \
+    struct call call = call_on(connection, (fd))
+#define call_receives_message(fd) \
+    struct call call;             \
+    call_begins_on(&call, (fd))
+#define call_sends(fd) \
+    call_receives(fd); \
+    traffic_sending(&call)
+#define call_sends_bytes(fd, buf, len) \
+    call_receives(fd);                 \
+    traffic_sending_bytes(&call, (buf), (len))
+#define call_sends_vector(fd, iov, count) \
+    call_receives(fd);                    \
+    traffic_sending_vector(&call, (iov), (count) > 0 ? (size_t)(count) : 0)
+#define call_sends_message(fd, message) \
+    struct call call;                   \
+    if (call_begins_on(&call, (fd)))    \
+    traffic_sending_message(&call, (message))
+#define call_sends_messages(fd, messages, count) \
+    struct call call;                            \
+    if (call_begins_on(&call, (fd)))             \
+    traffic_sending_messages(&call, (messages), (count))
+#define call_sends_to(fd, buf, len, flags, to, to_len)   \
+    descriptor_connects_by_sending(fd, flags, to, to_len); \
+    call_sends_bytes(fd, buf, len)
+#define call_received(buf, len, flags) traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags))
+#define call_received_vector(iov, count, flags) traffic_received(&call, (iov), (size_t)(count), rc, (flags))
 #define call_received_message(message, flags)                                                           \
     do {                                                                                                \
         if (call.connection)                                                                            \
@@ -85,16 +112,8 @@ void traffic_sends_rights(const struct msghdr *message);
                 traffic_received_rights(&(messages)[i].msg_hdr);                                        \
         }                                                                                               \
     } while (0)
-#define call_sent(buf, flags)                                                          \
-    do {                                                                               \
-        if (call.connection)                                                           \
-            traffic_sent(&call, &(struct iovec){(void *)(uintptr_t)(buf), rc > 0 ? (size_t)rc : 0}, 1, rc, (flags)); \
-    } while (0)
-#define call_sent_vector(iov, count, flags)                            \
-    do {                                                               \
-        if (call.connection)                                           \
-            traffic_sent(&call, (iov), (size_t)(count), rc, (flags));  \
-    } while (0)
+#define call_sent(buf, flags) traffic_sent(&call, &(struct iovec){(void *)(uintptr_t)(buf), rc > 0 ? (size_t)rc : 0}, 1, rc, (flags))
+#define call_sent_vector(iov, count, flags) traffic_sent(&call, (iov), (size_t)(count), rc, (flags))
 #define call_sent_message(message, flags)                                                    \
     do {                                                                                     \
         if (call.connection)                                                                 \
@@ -111,35 +130,13 @@ void traffic_sends_rights(const struct msghdr *message);
                 traffic_sends_rights(&(messages)[i].msg_hdr);                                            \
         }                                                                                                \
     } while (0)
-#define call_sent_unseen()                     \
-    do {                                       \
-        if (call.connection)                   \
-            traffic_sent_unseen(&call, rc);    \
-    } while (0)
+#define call_sent_unseen() traffic_sent_unseen(&call, rc)
 
-static inline struct call traffic_is_quiet(struct call call)
+/* For a request that may be about to be sent. */
+static inline void traffic_sending(struct call *call)
 {
-    return call.connection ? traffic_sending(call) : call;
-}
-
-static inline struct call traffic_is_quiet_bytes(struct call call, const void *buf, size_t len)
-{
-    return call.connection ? traffic_sending_bytes(call, buf, len) : call;
-}
-
-static inline struct call traffic_is_quiet_vector(struct call call, const struct iovec *iov, int count)
-{
-    return call.connection ? traffic_sending_vector(call, iov, count > 0 ? (size_t)count : 0) : call;
-}
-
-static inline struct call traffic_is_quiet_message(struct call call, const struct msghdr *message)
-{
-    return call.connection ? traffic_sending_message(call, message) : call;
-}
-
-static inline struct call traffic_is_quiet_messages(struct call call, const struct mmsghdr *messages, unsigned count)
-{
-    return call.connection ? traffic_sending_messages(call, messages, count) : call;
+    if (connection_may_ask(call->connection))
+        call->since_ns = clock_ns();
 }
 
 /* libc's own word on it (glibc 2.32 and later): not 0 while the program has one thread. NULL: nobody says. */
@@ -150,7 +147,7 @@ void descriptor_made(int fd, int domain, int type);
 void descriptor_pair_made(int rc, const int pair[2], int domain, int type);
 void descriptor_accepted(int fd, const struct sockaddr *peer, socklen_t len);
 void descriptor_connected(int rc, int fd, const struct sockaddr *peer, socklen_t len);
-struct call descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len);
+void descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to, socklen_t len);
 void descriptor_shuts(int fd, int how);
 void descriptor_closes(int fd);
 void descriptor_range_closes(unsigned first, unsigned last);

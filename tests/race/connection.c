@@ -37,7 +37,8 @@ static void pass(int fd, const char *message, size_t len, passed *tell)
 {
     for (size_t at = 0; at < len;) {
         size_t n = random_below(3) ? len - at : 1 + random_below((uint32_t)(len - at));
-        struct call call = call_of(fd);
+        struct call call;
+        call_begins_on(&call, fd);
         if (!call.connection)
             return;
         tell(&call, &(struct iovec){(void *)(uintptr_t)(message + at), n}, 1, (ssize_t)n, 0);
