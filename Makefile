@@ -34,7 +34,9 @@ LIBRARY_LINK := -shared -nostdlib -Wl,-soname,libspanload.so -Wl,-z,now -Wl,-z,r
 ROOM_preload := -Iinclude -Ipreload -Wframe-larger-than=1024
 ROOM_exporter := -Iinclude -Iexporter -Wframe-larger-than=2048
 
-PRELOAD := $(wildcard preload/*.c preload/protocols/*.c preload/*.S)
+# What runs for each request stands together in the library, on few pages: between two system calls there is little time.
+HOT := $(patsubst %,preload/%.c,hooks traffic connection protocols/http1 tracer thread queue waiting pool mem)
+PRELOAD := $(HOT) $(filter-out $(HOT),$(wildcard preload/*.c preload/protocols/*.c preload/*.S))
 EXPORTER := $(wildcard exporter/*.c)
 LIBRARY_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(PRELOAD) $(EXPORTER))
 CLI := $(wildcard cli/*.c)

@@ -8,6 +8,7 @@
 #include "resource.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 
 /* OTLP's limit is 64 MiB and the Collector's 20; large enough for 512 spans with long URLs, mapped but not touched
  * beyond what is used. */
@@ -23,7 +24,7 @@ static void write_instance_id(char id[37])
 {
     uint8_t random[16];
     struct text text = {.ptr = id, .capacity = 36};
-    if (system(getrandom, random, sizeof random, 0) != sizeof random) {
+    if (system(getrandom, random, sizeof random, GRND_NONBLOCK) != sizeof random) {
         uint64_t parts[2] = {clock_now(CLOCK_REALTIME), clock_ns() ^ (uint64_t)system(getpid) << 40};
         memcpy(random, parts, sizeof random);
     }

@@ -6,6 +6,7 @@
 #include "system.h"
 
 #include <signal.h>
+#include <sys/random.h>
 
 #include <stdatomic.h>
 
@@ -56,8 +57,8 @@ unsigned thread_choose_stripe(void)
 
 static void seed(void)
 {
-    if (system(getrandom, thread.random, sizeof thread.random, 0) != sizeof thread.random) {
-        /* No getrandom (a filter, a kernel before 3.17): what differs between threads, processes and moments. */
+    if (system(getrandom, thread.random, sizeof thread.random, GRND_NONBLOCK) != sizeof thread.random) {
+        /* No getrandom (a filter, a kernel before 3.17, the first moments of a machine): what differs between threads, processes and moments. */
         struct timespec now;
         system(clock_gettime, CLOCK_REALTIME, &now);
         thread.random[0] = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec;

@@ -279,8 +279,9 @@ void traffic_sent_unseen(const struct call *call, ssize_t length)
 /* Descriptors that travel in a message (unix(7), SCM_RIGHTS). */
 static void each_right(const struct msghdr *message, void visit(int fd))
 {
+    const char *end = (const char *)message->msg_control + message->msg_controllen;
     for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;) {
-        if (part->cmsg_len < sizeof *part)
+        if (part->cmsg_len < sizeof *part || part->cmsg_len > (size_t)(end - (const char *)part))
             return;
         if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS) {
             size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -292,7 +293,6 @@ static void each_right(const struct msghdr *message, void visit(int fd))
         }
         /* CMSG_NXTHDR is a function of libc's in some versions; this is what it does. */
         char *next = (char *)part + CMSG_ALIGN(part->cmsg_len);
-        char *end = (char *)message->msg_control + message->msg_controllen;
         part = end - next >= (ptrdiff_t)sizeof *part ? (struct cmsghdr *)next : NULL;
     }
 }
