@@ -53,6 +53,7 @@ struct message {
     struct slice traceparent;
     size_t fact_count;
     size_t facts_dropped;
+    uint32_t fact_keys; /* a bit for each enum fact_key that is there */
     struct {
         enum fact_key key;
         struct slice text;

@@ -216,16 +216,14 @@ static void message_add_fact(struct message *message, enum fact_key key, struct 
         message->facts_dropped++;
         return;
     }
+    message->fact_keys |= UINT32_C(1) << key;
     message->facts[message->fact_count].key = key;
     message->facts[message->fact_count++].text = text;
 }
 
 static bool has_fact(const struct message *message, enum fact_key key)
 {
-    for (size_t i = 0; i < message->fact_count; i++)
-        if (message->facts[i].key == key)
-            return true;
-    return false;
+    return message->fact_keys >> key & 1;
 }
 
 /* Content-Length: digits; the same number several times is one number (RFC 9112 section 6.3 rule 5). */
@@ -597,7 +595,7 @@ static ssize_t parse(struct stream *stream, enum party sender, uint8_t hint, str
     message->hint = HINT_NONE;
     message->status = 0;
     message->traceparent = (struct slice){NULL, 0};
-    message->fact_count = message->facts_dropped = 0;
+    message->fact_count = message->facts_dropped = message->fact_keys = 0;
     stream->last = false;
     switch ((enum step)stream->step) {
     case STEP_HEAD:
