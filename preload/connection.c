@@ -42,6 +42,7 @@ static struct pool gathers = {.block_size = (sizeof(struct gather) + 15) / 16 * 
 static struct pool unix_paths = {.block_size = 128, .blocks_per_chunk = 64, .max_chunks = 1024};
 
 _Static_assert(sizeof(struct connection) <= 256, "a connection is one block");
+_Static_assert(offsetof(struct connection, unix_path) <= 128, "what each call needs is in two cache lines");
 _Static_assert(sizeof(struct unix_path) <= 128, "a unix path is one block");
 
 #define PROTOCOL(name) extern const struct protocol name##_protocol;

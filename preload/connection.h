@@ -53,9 +53,10 @@ struct connection {
     _Atomic uint32_t ended;      /* and taken out again: by the direction of responses */
     _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
     struct exchange *answering;  /* oldest first: the direction of responses' own */
+    _Atomic uint64_t received;   /* bytes that came in and that we know of, looked at or not */
+    /* What is looked at for each call ends here: two cache lines. */
     struct unix_path *unix_path; /* of the peer; or NULL */
     struct address peer;
-    _Atomic uint64_t received;   /* bytes that came in and that we know of, looked at or not */
 };
 
 /* Nothing that passes it is looked at any more. */
