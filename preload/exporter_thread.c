@@ -402,10 +402,16 @@ void exporter_thread_unpause(void)
     thread.pauses -= thread.pauses > 0;
 }
 
+/* Somebody waits for an answer that the thread, stopped meanwhile, did not give. */
+static bool flush_is_open(void)
+{
+    return atomic_load_explicit(&exporter.flush_wanted, memory_order_acquire) != atomic_load_explicit(&exporter.flush_done, memory_order_acquire);
+}
+
 void exporter_thread_resume(void)
 {
     exporter_thread_unpause();
-    if (may_pause() && !atomic_load_explicit(&paused, memory_order_acquire) && waiting_length())
+    if (may_pause() && !atomic_load_explicit(&paused, memory_order_acquire) && (waiting_length() || flush_is_open()))
         ensure_started();
 }
 

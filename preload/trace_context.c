@@ -16,7 +16,7 @@ static int digit(char c)
 static bool read_byte(const char *digits, uint8_t *byte)
 {
     int high = digit(digits[0]), low = digit(digits[1]);
-    *byte = (uint8_t)(high << 4 | low);
+    *byte = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     return high >= 0 && low >= 0;
 }
 

@@ -1,9 +1,15 @@
 #!/usr/bin/python3
-"""bench.py - what the library costs, as ratios measured side by side in one run. See rounds.py for the method.
+"""bench.py - what the library costs, as one table. rounds.py says how it is measured, row.py what a row is.
 
-    bench.py [ROUNDS]      all rows, 10 rounds each; prints a table and writes build/bench.json
+    bench.py [--rounds N] [FAMILY ...]    measures the families named, or all; PEERS=1 in the environment: OpenTelemetry's own too
+
+A run of everything, of 10 rounds at least, is the one that is published: docs/bench.json, docs/bench.svg and README's table are
+made of it. Others leave build/bench.json only.
 """
+import argparse
 import json
+import os
+import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -11,43 +17,56 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench import servers  # noqa: E402
-from support.launch import BUILD, counters_in, total  # noqa: E402
+from bench import calls, peers, picture, processes, runtimes, servers, table  # noqa: E402
+from support.launch import BUILD  # noqa: E402
+
+FAMILIES = {
+    "nginx": servers.rows,
+    "redis": servers.redis_rows,
+    "runtimes": runtimes.rows,
+    "calls": calls.rows,
+    "processes": processes.rows,
+}
+PEERS = {"peers": peers.rows}
 
 
-def compared(name, variants, against="bare"):
-    """A row for each variant but the bare one."""
-    bare = next(variant for variant in variants if variant.name == against)
-    for variant in variants:
-        if variant is bare:
-            continue
-        yield {"row": f"{name}, {variant.name}", "bare_cpu_ns": round(bare.best("cpu_ns")), "cpu_ns": round(variant.best("cpu_ns")),
-               "ratio": round(bare.best("cpu_ns") / variant.best("cpu_ns"), 3),
-               "rate_ratio": round(variant.best("rate") / bare.best("rate"), 3),
-               "p99_ratio": round(variant.best("p99_ns") / bare.best("p99_ns"), 3)}
+def machine():
+    models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith(("model name", "CPU part"))]
+    return {"cpu": models[0] if models else platform.machine(), "cores": f"{os.cpu_count()} processors", "kernel": f"Linux {platform.release().split('-')[0]}",
+            "system": platform.freedesktop_os_release().get("PRETTY_NAME", "")}
 
 
-def rows(rounds):
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        place = Path(directory)
-        place.chmod(0o755)
-        variants, ended = servers.nginx(place, rounds)
-        yield from compared("nginx", variants)
-        counted = total(counters_in(ended["exported"].text))
-        yield {"row": "nginx, exported: accounts", **{name: counted[name] for name in ("started", "exported")}, "dropped": counted.dropped}
-        for command in ("get", "set"):
-            for pipeline in (1, 16):
-                variants, _ = servers.redis(place, rounds, command, pipeline)
-                yield from compared(f"redis {command.upper()}, pipeline {pipeline}", variants)
+def measured(families, rounds):
+    for name, family in families.items():
+        with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+            place = Path(directory)
+            place.chmod(0o755)
+            for row in family(place, rounds):
+                print(f"  {name}: {row.name}: {table.value_in_words(row)}", file=sys.stderr, flush=True)
+                yield row
 
 
-def main(argv):
-    found = []
-    for row in rows(int(argv[1]) if len(argv) > 1 else 10):
-        found.append(row)
-        print("  ".join(f"{name}: {value}" if name != "row" else f"{value:32}" for name, value in row.items()), flush=True)
-    (BUILD / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+def written(results):
+    """One row a line: differences between two runs can be read."""
+    rows = ",\n".join("  " + json.dumps(row) for row in results["rows"])
+    return f'{{"machine": {json.dumps(results["machine"])},\n "rounds": {results["rounds"]},\n "rows": [\n{rows}\n]}}\n'
+
+
+def main():
+    parser = argparse.ArgumentParser(description="what the library costs")
+    parser.add_argument("--rounds", type=int, default=servers.FULL)
+    parser.add_argument("family", nargs="*", choices=[*FAMILIES, *PEERS, []])
+    asked = parser.parse_args()
+    every = {**FAMILIES, **(PEERS if os.environ.get("PEERS") == "1" else {})}
+    chosen = {name: {**FAMILIES, **PEERS}[name] for name in asked.family} or every
+    results = {"machine": machine(), "rounds": asked.rounds, "rows": [row.as_dict() for row in measured(chosen, asked.rounds)]}
+    (BUILD / "bench.json").write_text(written(results))
+    if not asked.family and asked.rounds >= servers.FULL:
+        table.PUBLISHED.write_text(written(results))
+        table.write_readme(results)
+        picture.write(results)
+    print(table.text(results), end="")
 
 
 if __name__ == "__main__":
-    main(sys.argv)
+    main()

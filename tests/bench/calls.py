@@ -3,8 +3,9 @@
 
 The programs measure themselves, most by the processor time of one thread, and print figures only. The variants run in turn as short
 processes, in one order and then in the other, and of each what a tenth of the runs stayed below counts: noise slows, but where time is
-stolen from a guest machine a thread's account of it may also fall short. Instructions are counted by valgrind's callgrind, exactly, as the difference between a run and one twice as long, so that what is done once is not in them. Under valgrind the
-clock is read by a system call, so the few dozen instructions of the kernel's vDSO are not counted.
+stolen from a guest machine a thread's account of it may also fall short. Instructions are counted by valgrind's callgrind, exactly, as the
+difference between a run and one twice as long, so that what is done once is not in them. Under valgrind the clock is read by a system
+call, so the few dozen instructions of the kernel's vDSO are not counted.
 
     calls.py instructions      instructions that the library adds to a request, and by which of its functions
 """

@@ -38,8 +38,8 @@ class Variant:
     @property
     def figures(self):
         """All that was measured, by round."""
-        columns = {name: [round(value) for one in self.rounds if (value := getattr(one, name)) is not None] for name in Round.__annotations__}
-        return {name: values for name, values in columns.items() if values}
+        names = [name for name in Round.__annotations__ if any(getattr(one, name) is not None for one in self.rounds)]
+        return {name: [round(getattr(one, name)) for one in self.rounds] for name in names}
 
 
 @dataclass
@@ -105,8 +105,8 @@ def noise_of(variants, figure="cpu_ns"):
 def median_ratio(variants, name):
     """Another reading of the same rounds: the median, over the rounds, of the ratio of the bare ones to this one in that round."""
     bare = [one.rounds for one in variants if one.name in ("bare", "bare again")]
-    those = next(one.rounds for one in variants if one.name == name)
-    return statistics.median(statistics.mean(one.cpu_ns for one in beside) / that.cpu_ns for that, *beside in zip(those, *bare))
+    theirs = next(one.rounds for one in variants if one.name == name)
+    return statistics.median(statistics.mean(one.cpu_ns for one in beside) / its.cpu_ns for its, *beside in zip(theirs, *bare))
 
 
 def noise_in_words(variants, name):

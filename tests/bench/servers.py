@@ -98,7 +98,8 @@ def accounted(variant, finished, loads, before=0, in_flight=CONNECTIONS):
     assert not complaints_in(finished.text), f"{variant.name}: {complaints_in(finished.text)}"
     counted = total(counters_in(finished.text))
     answered = before + sum(one.requests for one in variant.rounds)
-    assert answered <= counted["started"] <= answered + loads * in_flight, f"{variant.name}: wrk had {answered} answers, spans: {dict(counted)}"
+    assert answered <= counted["started"] <= answered + loads * in_flight, \
+        f"{variant.name}: wrk had {answered} answers, spans: {dict(counted)}"
     counted["answered"] = answered
     return counted
 
@@ -183,7 +184,7 @@ def nginx_cpu_rows(by_name, counted):
                                       ("framed", "every request framed, none sampled", 0.95, ""),
                                       ("exported", "every request exported", 0.90, APPSCOPE_SPANS)):
         spent = by_name[name].best("cpu_ns")
-        remark = f"+{(spent - bare) / 1e3:.2f} us; {noise_in_words(variants, name)}"
+        remark = f"{(spent - bare) / 1e3:+.2f} us; {noise_in_words(variants, name)}"
         if name == "exported":
             remark += f"; {account_of(counted[name])}"
         yield ratio(f"nginx, {title}", "servers", bare / 1e3, spent / 1e3, reach, shown="{:.2f} us", peers=peers, remark=remark,
@@ -266,17 +267,16 @@ def memory_rows(place, wanted):
     with Sink() as sink:
         bare = memory_of(place, "bare", bare_environment(place), wanted)
         with_it = memory_of(place, "exported", environment(sink.endpoint, "bench", place), wanted)
-    figures = {"bare": bare, "exported": with_it}
-    peers = "AppScope +3 to +497 MB"
-    millions = f"{with_it['requests'] / 1e6:.1f} million requests"
-    yield difference("nginx worker, resident memory at rest", "memory", bare["at_rest_kb"] / 1024, with_it["at_rest_kb"] / 1024, "MB", 1.5,
+    figures, peers = {"bare": bare, "exported": with_it}, "AppScope +3 to +497 MB"
+    name, millions = "nginx worker, resident memory", with_it["requests"] / 1e6
+    yield difference(f"{name} at rest", "memory", bare["at_rest_kb"] / 1024, with_it["at_rest_kb"] / 1024, "MB", 1.5,
                      shown="{:.2f} MB", peers=peers, remark="after its first second of load", figures=figures)
-    yield difference(f"nginx worker, resident memory after {millions}", "memory", bare["after_kb"] / 1024, with_it["after_kb"] / 1024, "MB", 1.5,
+    yield difference(f"{name} after {millions:.1f} million requests", "memory", bare["after_kb"] / 1024, with_it["after_kb"] / 1024, "MB", 1.5,
                      shown="{:.2f} MB", peers=peers, figures=figures,
                      remark=f"bare after {bare['requests'] / 1e6:.1f} million; pipelined by {PIPELINED}; {with_it['dropped']} spans dropped")
     grown, bare_grown = ((one["after_kb"] - one["at_rest_kb"]) / 1024 for one in (with_it, bare))
-    yield Row("nginx worker, growth from at rest to then", "memory", f"{bare_grown:+.2f} MB", f"{grown:+.2f} MB", grown - bare_grown, "MB", 0.1,
-              at_least=False, peers="AppScope up to +494 MB", figures=figures)
+    yield Row(f"{name}, growth from at rest to then", "memory", f"{bare_grown:+.2f} MB", f"{grown:+.2f} MB", grown - bare_grown, "MB", 0.1,
+              at_least=False, peers=peers, figures=figures)
 
 
 def rows(place, rounds):
@@ -309,29 +309,28 @@ def start_redis(stack, place, name, env):
     return Variant(name, stack.enter_context(Running.start(argv, env, port=port)), port)
 
 
+def load_redis(variants, turns, command, pipeline, requests):
+    for variant in variants:
+        variant.rounds.clear()
+    in_turn(variants, lambda variant: redis_benchmark(variant, command, pipeline, requests), turns)
+
+
 def redis_row(variants, rounds, command, pipeline):
-    for variant in variants:
-        variant.rounds.clear()
-    requests = 10000 * pipeline
-    in_turn(variants, lambda variant: redis_benchmark(variant, command, pipeline, requests), 1)  # warms up, and tells how many take a turn
-    requests = round(max(variant.best("rate") for variant in variants) * TURN_S)
-    for variant in variants:
-        variant.rounds.clear()
-    in_turn(variants, lambda variant: redis_benchmark(variant, command, pipeline, requests), rounds * TURNS)
-    with_it = next(variant for variant in variants if variant.name == "exported")
-    again = next(variant for variant in variants if variant.name == "exported again")
+    load_redis(variants, 1, command, pipeline, 10000 * pipeline)  # warms up, and tells how many requests take a turn
+    load_redis(variants, rounds * TURNS, command, pipeline, round(max(variant.best("rate") for variant in variants) * TURN_S))
+    with_it, again = (next(variant for variant in variants if variant.name == name) for name in ("exported", "exported again"))
+    remark = f"{noise_in_words(variants, 'exported')}, exported again {with_it.best('cpu_ns') / again.best('cpu_ns'):.3f}"
     return ratio(f"redis-server, {command.upper()}, {f'pipelined by {pipeline}' if pipeline > 1 else 'one at a time'}", "servers",
-                 best_of(variants, "bare") / 1e3, best_of(variants, "exported") / 1e3, 0.99, shown="{:.3f} us", peers="AppScope 0.78-0.84",
-                 remark=f"{noise_in_words(variants, 'exported')}, exported again {with_it.best('cpu_ns') / again.best('cpu_ns'):.3f}",
-                 figures={variant.name: variant.figures for variant in variants})
+                 best_of(variants, "bare") / 1e3, best_of(variants, "exported") / 1e3, 0.99, shown="{:.3f} us",
+                 peers="AppScope 0.78-0.84", remark=remark, figures={variant.name: variant.figures for variant in variants})
 
 
 def redis_rows(place, rounds):
     """A protocol that is not ours: looked at once, then let alone. Two servers of each, because two bare ones differ as much as
     is to be measured."""
     with Sink() as sink, ExitStack() as stack:
-        exported = exported_environment(sink, place)
-        environments = {"bare": bare_environment(place), "exported": exported, "bare again": bare_environment(place), "exported again": exported}
+        bare, exported = bare_environment(place), exported_environment(sink, place)
+        environments = {"bare": bare, "exported": exported, "bare again": bare, "exported again": exported}
         variants = [start_redis(stack, place, name, env) for name, env in environments.items()]
         for pipeline in (1, 16):
             for command in ("set", "get"):  # in this order: what is read is there
