@@ -1,23 +1,21 @@
 /* address_text.c - an IP address as people write it. */
 #include "address_text.h"
 
+#include "decimal.h"
+#include "pieces.h"
+
 #include <sys/socket.h>
 
 enum { GROUPS = 8 };
 
 static void append_v4(struct text *out, const uint8_t bytes[4])
 {
-    char room[16], *at = room;
+    char aside[16], *begin = pieces_begin(out, sizeof aside, aside), *at = begin;
     for (int i = 0; i < 4; i++) {
-        unsigned byte = bytes[i];
-        if (byte >= 100)
-            *at++ = (char)('0' + byte / 100);
-        if (byte >= 10)
-            *at++ = (char)('0' + byte / 10 % 10);
-        *at++ = (char)('0' + byte % 10);
+        at = decimal_write_short(at, bytes[i]);
         *at++ = '.';
     }
-    text_bytes(out, room, (size_t)(at - room) - 1);
+    pieces_end(out, begin, at - 1, aside);
 }
 
 static unsigned group(const uint8_t bytes[16], int i)

@@ -65,6 +65,8 @@ struct slice forwarded_first(struct slice field)
 struct slice forwarded_address(struct slice node)
 {
     struct address address;
+    if (!node.len)
+        return absent;
     if (hostname_read_literal(node, &address)) /* X-Forwarded-For has IPv6 without brackets */
         return node;
     struct slice host = {node.ptr, slice_find(node, ':')};

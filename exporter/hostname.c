@@ -16,16 +16,19 @@ static bool is_digit(char c)
 
 static bool read_v4(struct slice text, uint8_t bytes[4])
 {
-    size_t count = 0;
-    for (struct slice part; slice_next(&text, '.', &part); count++) {
-        unsigned long long number;
-        if (count == 4 || part.len > 3 || !slice_to_number(part, 255, &number))
+    size_t at = 0;
+    for (int i = 0; i < 4; i++) {
+        size_t begin = at;
+        unsigned number = 0;
+        for (; at < text.len && at - begin < 3 && is_digit(text.ptr[at]); at++)
+            number = number * 10 + (unsigned)(text.ptr[at] - '0');
+        if (at == begin || number > 255 || (at - begin > 1 && text.ptr[begin] == '0'))
             return false;
-        if (part.len > 1 && part.ptr[0] == '0')
+        bytes[i] = (uint8_t)number;
+        if (i < 3 && (at == text.len || text.ptr[at++] != '.'))
             return false;
-        bytes[count] = (uint8_t)number;
     }
-    return count == 4;
+    return at == text.len;
 }
 
 /* One to four hexadecimal digits, 16 bits. */

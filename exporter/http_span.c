@@ -17,13 +17,15 @@
 #include <sys/socket.h>
 
 /* RFC 9110 section 9, RFC 5789 and QUERY, the most frequent ones in front. */
-#define KNOWN_METHODS "GET,POST,PUT,DELETE,HEAD,OPTIONS,PATCH,CONNECT,TRACE,QUERY"
+#define KNOWN_METHODS(row)                                                 \
+    row("GET") row("POST") row("PUT") row("DELETE") row("HEAD") row("OPTIONS") \
+    row("PATCH") row("CONNECT") row("TRACE") row("QUERY")
 
 /* One request, its facts in their places. */
 struct request {
     const struct span_record *record;
-    struct slice facts[FACT_KEYS];
-    struct slice scheme;
+    const struct facts *facts;
+    struct slice scheme;     /* in lower case where it is one that we know */
     struct target target;
     struct authority server; /* the logical one, as the client knows it */
     bool server_is_path;     /* of a unix socket: there is no name for it */
@@ -33,11 +35,24 @@ struct request {
 
 static const struct slice absent = {NULL, 0};
 
+/* Of the length of a literal the compiler makes a compare or two of words. */
+static inline bool is_literal(struct slice text, struct slice literal)
+{
+    return text.len == literal.len && memcmp(text.ptr, literal.ptr, literal.len) == 0;
+}
+
 /* --- the method ---------------------------------------------------------------------------------------------------- */
 
-static bool method_is_known(struct slice method)
+static inline __attribute__((always_inline)) bool is_standard(struct slice method)
 {
-    struct slice rest = config.known_methods.len ? config.known_methods : SLICE(KNOWN_METHODS);
+#define ROW(name) || is_literal(method, SLICE(name))
+    return false KNOWN_METHODS(ROW);
+#undef ROW
+}
+
+static bool is_configured(struct slice method)
+{
+    struct slice rest = config.known_methods;
     if (!method.len)
         return false;
     for (struct slice known; slice_next(&rest, ',', &known);)
@@ -46,34 +61,54 @@ static bool method_is_known(struct slice method)
     return false;
 }
 
-struct slice http_span_name(const struct span_record *record)
+static bool method_is_known(struct slice method)
 {
-    struct slice method = span_fact(record, FACT_METHOD);
+    return config.known_methods.len ? is_configured(method) : is_standard(method);
+}
+
+struct slice http_span_name(const struct facts *facts)
+{
+    struct slice method = facts_find(facts, FACT_METHOD);
     return method_is_known(method) ? method : SLICE("HTTP");
 }
 
 static void write_method(const struct request *request, struct attributes *list)
 {
-    struct slice method = request->facts[FACT_METHOD];
-    bool is_known = method_is_known(method);
-    attributes_text(list, "http.request.method", is_known ? method : SLICE("_OTHER"));
-    if (method.ptr && !is_known)
+    struct slice method = facts_find(request->facts, FACT_METHOD);
+    if (method_is_known(method)) {
+        if (is_literal(method, SLICE("GET"))) /* as most */
+            attributes_literal(list, "http.request.method", "GET");
+        else
+            attributes_text(list, "http.request.method", method);
+        return;
+    }
+    attributes_literal(list, "http.request.method", "_OTHER");
+    if (method.ptr)
         attributes_text(list, "http.request.method_original", method);
 }
 
 /* --- where to ------------------------------------------------------------------------------------------------------ */
 
 /* A parameter of Forwarded, which may be a list cut in several fields. */
-static struct slice find_forwarded(const struct request *request, struct slice name)
+static __attribute__((noinline)) struct slice search_forwarded(const struct request *request, struct slice name)
 {
     enum fact_key key;
     struct slice text, value = absent;
-    if (!request->facts[FACT_FORWARDED].ptr)
-        return absent;
     for (size_t at = 0; !value.ptr && span_next_fact(request->record, &at, &key, &text);)
         if (key == FACT_FORWARDED)
             value = forwarded_parameter(text, name);
     return value;
+}
+
+static inline struct slice find_forwarded(const struct request *request, struct slice name)
+{
+    return facts_have(request->facts, FACT_FORWARDED) ? search_forwarded(request, name) : absent;
+}
+
+/* What the first proxy said in a field of its own. */
+static inline struct slice find_x_forwarded(const struct request *request, enum fact_key key)
+{
+    return facts_have(request->facts, key) ? forwarded_first(facts_find(request->facts, key)) : absent;
 }
 
 /* Of the URL that the client asked for. On a connection of our own it is `http`: we see no TLS. */
@@ -81,26 +116,36 @@ static struct slice find_scheme(const struct request *request)
 {
     struct slice scheme = absent;
     if (request->record->kind == SPAN_SERVER) {
-        scheme = scheme_known(find_forwarded(request, SLICE("proto")));
-        if (!scheme.ptr)
-            scheme = scheme_known(forwarded_first(request->facts[FACT_X_FORWARDED_PROTO]));
+        if (facts_have(request->facts, FACT_FORWARDED))
+            scheme = scheme_known(search_forwarded(request, SLICE("proto")));
+        if (!scheme.ptr && facts_have(request->facts, FACT_X_FORWARDED_PROTO))
+            scheme = scheme_known(forwarded_first(facts_find(request->facts, FACT_X_FORWARDED_PROTO)));
     }
-    if (!scheme.ptr)
-        scheme = request->target.scheme;
-    return scheme.ptr ? scheme : SLICE("http");
+    if (scheme.ptr)
+        return scheme;
+    if (!request->target.scheme.ptr)
+        return SLICE("http");
+    scheme = scheme_known(request->target.scheme);
+    return scheme.ptr ? scheme : request->target.scheme;
+}
+
+/* Most of those who could name it do not. */
+static inline bool read_authority(struct slice text, struct authority *authority)
+{
+    return text.len && authority_split(text, authority);
 }
 
 /* The host of the URL. In the request itself the target comes before the Host field (RFC 9112 section 3.2.2). */
 static bool find_authority(const struct request *request, struct authority *authority)
 {
     if (request->record->kind == SPAN_SERVER) {
-        if (authority_split(find_forwarded(request, SLICE("host")), authority))
+        if (read_authority(find_forwarded(request, SLICE("host")), authority))
             return true;
-        if (authority_split(forwarded_first(request->facts[FACT_X_FORWARDED_HOST]), authority))
+        if (read_authority(find_x_forwarded(request, FACT_X_FORWARDED_HOST), authority))
             return true;
     }
-    return authority_split(request->target.host_and_port, authority) ||
-           authority_split(request->facts[FACT_HOST], authority);
+    return read_authority(request->target.host_and_port, authority) ||
+           read_authority(facts_find(request->facts, FACT_HOST), authority);
 }
 
 static void find_server(struct request *request)
@@ -125,7 +170,7 @@ static void find_peer(struct request *request)
 {
     struct text text = TEXT(request->peer_text);
     if (request->record->peer.family == AF_UNIX)
-        text_slice(&text, request->facts[FACT_UNIX_PATH]);
+        text_slice(&text, facts_find(request->facts, FACT_UNIX_PATH));
     else
         address_append(&text, &request->record->peer);
     if (text.len && !text.ptr[0])
@@ -134,6 +179,14 @@ static void find_peer(struct request *request)
 }
 
 /* --- attributes ---------------------------------------------------------------------------------------------------- */
+
+static void write_scheme(const struct request *request, struct attributes *list)
+{
+    if (is_literal(request->scheme, SLICE("http")))
+        attributes_literal(list, "url.scheme", "http");
+    else
+        attributes_text(list, "url.scheme", request->scheme);
+}
 
 static void write_server(const struct request *request, struct attributes *list)
 {
@@ -156,9 +209,20 @@ static void write_peer(const struct request *request, struct attributes *list)
 static void write_version(const struct request *request, struct attributes *list)
 {
     unsigned major = request->record->version_major, minor = request->record->version_minor;
+    if (major == 1 && minor == 1) { /* as nearly all */
+        attributes_literal(list, "network.protocol.version", "1.1");
+        return;
+    }
     char digits[3] = {(char)('0' + major), '.', (char)('0' + minor)};
+    struct slice version = {digits, major < 2 ? 3 : 1};
     if (major + minor > 0 && major < 10 && minor < 10)
-        attributes_text(list, "network.protocol.version", (struct slice){digits, major < 2 ? 3 : 1});
+        attributes_text(list, "network.protocol.version", version);
+}
+
+/* "Status", HTTP conventions: a cut, 5xx and what is beyond; 4xx is the client's error, not the server's. */
+bool http_span_is_error(const struct span_record *record)
+{
+    return record->error != SPAN_ERROR_NONE || record->status >= (record->kind == SPAN_CLIENT ? 400 : 500);
 }
 
 /* Of a request that was cut short and had an error for a status as well, the cut is told: the status has an attribute
@@ -167,11 +231,10 @@ static void write_version(const struct request *request, struct attributes *list
 static void write_outcome(const struct request *request, struct attributes *list)
 {
     uint16_t status = request->record->status;
-    struct slice cut = error_type(request->record);
     if (status)
         attributes_number(list, "http.response.status_code", status);
-    if (cut.ptr) {
-        attributes_text(list, "error.type", cut);
+    if (request->record->error != SPAN_ERROR_NONE) {
+        attributes_text(list, "error.type", error_type(request->record));
     } else if (http_span_is_error(request->record)) {
         char digits[5];
         struct text text = TEXT(digits);
@@ -187,13 +250,16 @@ static void write_path(const struct request *request, struct attributes *list)
     struct json_string value;
     if (target->form == TARGET_UNKNOWN)
         return;
-    if (attributes_url_begin(list, "url.path", &value)) {
-        json_string_append(&value, target->form == TARGET_ABSOLUTE && !target->path.len ? SLICE("/") : target->path);
-        attributes_url_end(&value);
+    attributes_url(list, "url.path", target->form == TARGET_ABSOLUTE && !target->path.len ? SLICE("/") : target->path);
+    if (!target->query.ptr)
+        return;
+    if (!url_has_secret(target->query)) {
+        attributes_url(list, "url.query", target->query);
+        return;
     }
-    if (target->query.ptr && attributes_url_begin(list, "url.query", &value)) {
+    if (attributes_url_begin(list, "url.query", &value)) {
         url_append_query(&value, target->query);
-        attributes_url_end(&value);
+        attributes_url_end(list, &value);
     }
 }
 
@@ -234,77 +300,61 @@ static void write_url(const struct request *request, struct attributes *list)
             url_append_query(&url, target->query);
         }
     }
-    attributes_url_end(&url);
+    attributes_url_end(list, &url);
 }
 
 /* The first proxy's word, or the peer's address. When that proxy hides the client, the next ones do not know it. */
 static void write_client(const struct request *request, struct attributes *list)
 {
-    struct slice client = forwarded_address(find_forwarded(request, SLICE("for")));
-    if (!client.ptr)
-        client = forwarded_address(forwarded_first(request->facts[FACT_X_FORWARDED_FOR]));
+    struct slice client = absent;
+    if (facts_have(request->facts, FACT_FORWARDED))
+        client = forwarded_address(search_forwarded(request, SLICE("for")));
+    if (!client.ptr && facts_have(request->facts, FACT_X_FORWARDED_FOR))
+        client = forwarded_address(forwarded_first(facts_find(request->facts, FACT_X_FORWARDED_FOR)));
     if (!client.ptr)
         client = request->peer;
     if (client.len)
         attributes_text(list, "client.address", client);
 }
 
-static void write_server_span(const struct request *request, struct attributes *list)
+static void write_user_agent(const struct request *request, struct attributes *list)
 {
-    struct slice scheme = scheme_known(request->scheme);
-    struct slice user_agent = request->facts[FACT_USER_AGENT];
-    write_method(request, list);
-    attributes_text(list, "url.scheme", scheme.ptr ? scheme : request->scheme);
-    write_path(request, list);
-    write_server(request, list);
-    write_client(request, list);
-    write_peer(request, list);
-    write_version(request, list);
-    if (user_agent.ptr)
-        attributes_text(list, "user_agent.original", user_agent);
-    write_outcome(request, list);
-}
-
-static void write_client_span(const struct request *request, struct attributes *list)
-{
-    write_method(request, list);
-    write_url(request, list);
-    write_server(request, list);
-    write_peer(request, list);
-    write_version(request, list);
-    write_outcome(request, list);
+    if (facts_have(request->facts, FACT_USER_AGENT))
+        attributes_text(list, "user_agent.original", facts_find(request->facts, FACT_USER_AGENT));
 }
 
 /* --- all of it ----------------------------------------------------------------------------------------------------- */
 
-/* The first fact of each key: of lists it holds what came first. */
-static void take_facts(struct request *request, const struct span_record *record)
+static void write_all(const struct request *request, struct attributes *list)
 {
-    enum fact_key key;
-    struct slice text;
-    request->record = record;
-    memset(request->facts, 0, sizeof request->facts);
-    for (size_t at = 0; span_next_fact(record, &at, &key, &text);)
-        if (key < FACT_KEYS && !request->facts[key].ptr)
-            request->facts[key] = text;
+    bool is_server = request->record->kind == SPAN_SERVER;
+    write_method(request, list);
+    if (is_server) {
+        write_scheme(request, list);
+        write_path(request, list);
+    } else {
+        write_url(request, list);
+    }
+    write_server(request, list);
+    if (is_server)
+        write_client(request, list);
+    write_peer(request, list);
+    write_version(request, list);
+    if (is_server)
+        write_user_agent(request, list);
+    write_outcome(request, list);
 }
 
-/* "Status", HTTP conventions: a cut, 5xx and what is beyond; 4xx is the client's error, not the server's. */
-bool http_span_is_error(const struct span_record *record)
-{
-    return record->error != SPAN_ERROR_NONE || record->status >= (record->kind == SPAN_CLIENT ? 400 : 500);
-}
-
-void http_span_attributes(const struct span_record *record, struct attributes *list)
+void http_span_attributes(const struct facts *facts, struct attributes *list)
 {
     struct request request; /* not zeroed: most of it is room for text */
-    take_facts(&request, record);
-    target_split(request.facts[FACT_TARGET], slice_equals(request.facts[FACT_METHOD], SLICE("CONNECT")), &request.target);
+    request.record = facts->record;
+    request.facts = facts;
+    target_split(facts_find(facts, FACT_TARGET), is_literal(facts_find(facts, FACT_METHOD), SLICE("CONNECT")), &request.target);
     find_peer(&request);
     request.scheme = find_scheme(&request);
     find_server(&request);
-    if (record->kind == SPAN_SERVER)
-        write_server_span(&request, list);
-    else
-        write_client_span(&request, list);
+    attributes_expect(list);
+    write_all(&request, list);
+    attributes_end(list);
 }

@@ -7,15 +7,15 @@
 #define HTTP_SPAN_H
 
 #include "attributes.h"
-#include "span.h"
+#include "facts.h"
 
 /* The span's name: the method, or `HTTP` for one that is not known. */
-struct slice http_span_name(const struct span_record *record);
+struct slice http_span_name(const struct facts *facts);
 
 /* Whether the span's status is ERROR. */
 bool http_span_is_error(const struct span_record *record);
 
 /* All attributes. */
-void http_span_attributes(const struct span_record *record, struct attributes *list);
+void http_span_attributes(const struct facts *facts, struct attributes *list);
 
 #endif

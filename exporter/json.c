@@ -5,11 +5,18 @@
  */
 #include "json.h"
 
+#include "halves.h"
 #include "utf8.h"
 
-/* Sixteen bytes in one register of either machine (GCC's and Clang's vector extensions). */
-typedef signed char bytes16 __attribute__((vector_size(16)));
-typedef uint64_t words16 __attribute__((vector_size(16)));
+/* Where the special ones are of sixteen bytes. As numbers with a sign those that are not ASCII are below 0x20; with the bit
+ * 0x02 turned in each, `"` stands next to them. */
+static inline where16 find_special(bytes16 bytes)
+{
+    typedef signed char numbers16 __attribute__((vector_size(16)));
+    const where16 everywhere = BITS_PER_BYTE == 1 ? 0xffff : UINT64_MAX;
+    bytes16 turned = bytes ^ 0x02, others = (bytes16)(turned == ('\\' ^ 0x02)) | (bytes16)(turned == (0x7f ^ 0x02));
+    return bytes16_where((bytes16)((numbers16)turned > 0x20) & ~others) ^ everywhere;
+}
 
 static bool is_special(char c)
 {
@@ -17,67 +24,36 @@ static bool is_special(char c)
     return byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x7f;
 }
 
-/* Whether one of sixteen bytes is special; as signed numbers those that are not ASCII are below 0x20. */
-static inline bool any_special(words16 sixteen)
+static inline size_t copy_16_or_more(char *to, const char *from, size_t len)
 {
-    bytes16 bytes = (bytes16)sixteen;
-    words16 hits = (words16)((bytes < 0x20) | (bytes == '"') | (bytes == '\\') | (bytes == 0x7f));
-    return (hits[0] | hits[1]) != 0;
-}
-
-static inline bool copy_16(char *to, const char *from)
-{
-    words16 sixteen;
-    memcpy(&sixteen, from, 16);
-    if (any_special(sixteen))
-        return false;
-    memcpy(to, &sixteen, 16);
-    return true;
-}
-
-/* Eight to sixteen bytes, or four to eight, as two halves that overlap. */
-static inline bool copy_8_to_16(char *to, const char *from, size_t len)
-{
-    uint64_t first, last;
-    memcpy(&first, from, 8);
-    memcpy(&last, from + len - 8, 8);
-    if (any_special((words16){first, last}))
-        return false;
-    memcpy(to, &first, 8);
-    memcpy(to + len - 8, &last, 8);
-    return true;
-}
-
-static inline bool copy_4_to_8(char *to, const char *from, size_t len)
-{
-    uint32_t first, last;
-    memcpy(&first, from, 4);
-    memcpy(&last, from + len - 4, 4);
-    uint64_t both = (uint64_t)last << 32 | first;
-    if (any_special((words16){both, both}))
-        return false;
-    memcpy(to, &first, 4);
-    memcpy(to + len - 4, &last, 4);
-    return true;
-}
-
-/* Copies bytes up to the first special one. Returns how many. */
-static inline size_t copy_plain(char *to, const char *from, size_t len)
-{
-    size_t n = 0;
-    while (len - n > 16 && copy_16(to + n, from + n))
-        n += 16;
-    if (len - n <= 16) {
-        if (len >= 16 && copy_16(to + len - 16, from + len - 16))
-            return len;
-        if (len < 16 && len >= 8 && copy_8_to_16(to, from, len))
-            return len;
-        if (len < 8 && len >= 4 && copy_4_to_8(to, from, len))
+    for (size_t at = 0;; at = at + 32 <= len ? at + 16 : len - 16) { /* the last sixteen, of which some have been copied */
+        bytes16 bytes = bytes16_at(from + at);
+        where16 special = find_special(bytes);
+        memcpy(to + at, &bytes, sizeof bytes);
+        if (special)
+            return at + where16_first(special);
+        if (at + 16 == len)
             return len;
     }
-    for (; n < len && !is_special(from[n]); n++)
-        to[n] = from[n];
-    return n;
+}
+
+static inline size_t copy_less_than_16(char *to, const char *from, size_t len)
+{
+    if (len >= 2) {
+        bytes16 halves = halves_at(from, len);
+        where16 special = find_special(halves);
+        halves_put(to, halves, len);
+        return special ? halves_index(where16_first(special), len) : len;
+    }
+    if (!len || is_special(from[0]))
+        return 0;
+    to[0] = from[0];
+    return 1;
+}
+
+size_t json_copy_plain(char *to, struct slice from)
+{
+    return from.len >= 16 ? copy_16_or_more(to, from.ptr, from.len) : copy_less_than_16(to, from.ptr, from.len);
 }
 
 static void append_hex(struct text *out, struct slice prefix, unsigned char byte, const char digit[static 16])
@@ -145,7 +121,7 @@ static inline size_t append_plain(struct json_string *string, struct slice bytes
         len = string->characters_left;
     if (len > room)
         len = room;
-    len = copy_plain(out->ptr + out->len, bytes.ptr, len);
+    len = json_copy_plain(out->ptr + out->len, (struct slice){bytes.ptr, len});
     out->len += len;
     string->characters_left -= (uint32_t)len;
     return len;
@@ -190,6 +166,14 @@ void json_string_end(struct json_string *string)
 void json_string(struct text *out, struct slice bytes, uint32_t max_characters)
 {
     struct json_string string = {out, max_characters, JSON_TEXT};
+    if (bytes.len <= max_characters && bytes.len + 2 <= out->capacity - out->len) { /* as nearly always, and needs no escape */
+        char *at = out->ptr + out->len;
+        if (json_copy_plain(at + 1, bytes) == bytes.len) {
+            at[0] = at[bytes.len + 1] = '"';
+            out->len += bytes.len + 2;
+            return;
+        }
+    }
     text_char(out, '"');
     append(&string, bytes);
     text_char(out, '"');

@@ -20,6 +20,10 @@ enum json_repair {
  * (UINT32_MAX: no limit). */
 void json_string(struct text *out, struct slice bytes, uint32_t max_characters);
 
+/* Copies bytes up to the first that does not stand for itself in a JSON string; returns how many. What is behind them in
+ * `to`, up to as many as there are in `from`, is written as well. */
+size_t json_copy_plain(char *to, struct slice from);
+
 /* The same in pieces: a string that is put together is escaped on its way into the text, without a copy of it. A
  * character must not be cut in two by the end of a piece. */
 struct json_string {

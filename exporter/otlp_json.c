@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "decimal.h"
+#include "hex.h"
 #include "http_span.h"
 #include "pieces.h"
 #include "tracestate.h"
@@ -34,117 +35,131 @@ void otlp_json_end(struct text *out)
     text_literal(out, END);
 }
 
-/* Four bytes as eight digits, all at once: the nibbles are spread over the bytes of a word in their order, to each is
- * added `0`, and to those above 9 the distance from there to `a`. Both machines that we run on are little-endian. */
-static void write_hex(char *to, const uint8_t *from)
+static inline char *piece_16(char *at, bytes16 bytes)
 {
-    uint32_t four;
-    memcpy(&four, from, sizeof four);
-    uint64_t bytes = (four | (uint64_t)four << 16) & 0x0000ffff0000ffff;
-    bytes = (bytes | bytes << 8) & 0x00ff00ff00ff00ff;
-    uint64_t nibbles = (bytes >> 4 & 0x000f000f000f000f) | (bytes & 0x000f000f000f000f) << 8;
-    uint64_t above_nine = (nibbles + 0x0606060606060606) >> 4 & 0x0101010101010101;
-    uint64_t digits = nibbles + 0x3030303030303030 + above_nine * ('a' - '0' - 10);
-    memcpy(to, &digits, sizeof digits);
-}
-
-static char *piece_id(char *at, const uint8_t *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i += 4)
-        write_hex(at + 2 * i, bytes + i);
-    return at + 2 * count;
+    memcpy(at, &bytes, sizeof bytes);
+    return at + sizeof bytes;
 }
 
 #define TRACE_ID "{\"traceId\":\""
 #define SPAN_ID "\",\"spanId\":\""
 #define PARENT_ID "\",\"parentSpanId\":\""
+#define IDS_END "\""
 
-static void append_ids(struct text *out, const struct span_record *record)
+static char *piece_ids(char *at, const struct span_record *record)
 {
-    enum { SIZE = sizeof TRACE_ID - 1 + 32 + sizeof SPAN_ID - 1 + 16 + 1, PARENT_SIZE = sizeof PARENT_ID - 1 + 16 };
-    char *at = pieces_begin(out, SIZE + (record->has_parent ? PARENT_SIZE : 0));
-    if (!at)
-        return;
-    at = piece_id(piece(at, TRACE_ID), record->trace_id, sizeof record->trace_id);
-    at = piece_id(piece(at, SPAN_ID), record->span_id, sizeof record->span_id);
+    enum { TRACE = offsetof(struct span_record, trace_id), SPAN = offsetof(struct span_record, span_id) };
+    _Static_assert(offsetof(struct span_record, parent_id) == SPAN + 8, "both are read at once");
+    struct hex trace = hex_of(bytes16_at((const char *)record + TRACE)), span = hex_of(bytes16_at((const char *)record + SPAN));
+    at = piece_16(piece_16(piece(at, TRACE_ID), trace.first), trace.last);
+    at = piece_16(piece(at, SPAN_ID), span.first);
     if (record->has_parent)
-        at = piece_id(piece(at, PARENT_ID), record->parent_id, sizeof record->parent_id);
-    *at = '"';
+        at = piece_16(piece(at, PARENT_ID), span.last);
+    return piece(at, IDS_END);
 }
 
-static void append_tracestate(struct text *out, const struct span_record *record)
+static void append_tracestate(struct text *out, const struct facts *facts)
 {
     struct text before = *out;
     struct json_string value;
     size_t count;
-    if (!span_fact(record, FACT_TRACESTATE).ptr)
-        return;
     text_literal(out, ",\"traceState\":");
     json_string_begin(&value, out, UINT32_MAX, JSON_TEXT);
-    bool is_valid = tracestate_append(&value, record, &count);
+    bool is_valid = tracestate_append(&value, facts->record, &count);
     json_string_end(&value);
     if (!is_valid || !count)
         *out = before;
 }
 
 #define FLAGS ",\"flags\":"
-#define NAME ",\"name\":"
+#define NAME ",\"name\":\""
 
-static void append_name(struct text *out, const struct span_record *record)
+static char *piece_flags(char *at, const struct span_record *record)
 {
     uint32_t flags = record->trace_flags | FLAG_HAS_IS_REMOTE;
-    struct decimal decimal;
     if (record->has_parent && record->parent_is_remote)
         flags |= FLAG_IS_REMOTE;
-    struct slice digits = decimal_of(&decimal, flags);
-    char *at = pieces_begin(out, strlen(FLAGS NAME) + digits.len);
-    if (at)
-        piece(piece_slice(piece(at, FLAGS), digits), NAME);
-    json_string(out, http_span_name(record), UINT32_MAX);
+    return decimal_write_short(piece(at, FLAGS), flags);
 }
 
-#define KIND ",\"kind\":"
+#define KIND "\",\"kind\":"
 #define START ",\"startTimeUnixNano\":\""
 #define STOP "\",\"endTimeUnixNano\":\""
 #define ATTRIBUTES "\",\"attributes\":["
 
-static void append_times(struct text *out, const struct span_record *record, int64_t wall_offset_ns)
+/* The end is nearly always in the same tenth of a second as the start, which stands at `start`, `len` digits: then all
+ * but the last eight are the same. */
+static inline char *piece_end_time(char *at, uint64_t end_ns, uint64_t start_ns, const char *start, size_t len)
 {
-    struct decimal decimals[2];
-    struct slice start = decimal_of(&decimals[0], record->start_ns + (uint64_t)wall_offset_ns);
-    struct slice end = decimal_of(&decimals[1], record->end_ns + (uint64_t)wall_offset_ns);
-    char *at = pieces_begin(out, strlen(KIND START STOP ATTRIBUTES) + 1 + start.len + end.len);
-    if (!at)
-        return;
-    at = piece(at, KIND);
-    *at++ = (char)('0' + record->kind);
-    at = piece_slice(piece(at, START), start);
-    at = piece_slice(piece(at, STOP), end);
-    piece(at, ATTRIBUTES);
+    enum { SAME_MAX = 12 };
+    if (end_ns / EIGHT_DIGITS != start_ns / EIGHT_DIGITS || start_ns < EIGHT_DIGITS)
+        return decimal_write(at, end_ns);
+    memcpy(at, start, SAME_MAX);
+    return decimal_write_eight(at + len - 8, (uint32_t)(end_ns % EIGHT_DIGITS));
 }
 
-static void append_attributes(struct text *out, const struct span_record *record)
+static char *piece_times(char *at, const struct span_record *record, int64_t wall_offset_ns)
 {
+    uint64_t start_ns = record->start_ns + (uint64_t)wall_offset_ns, end_ns = record->end_ns + (uint64_t)wall_offset_ns;
+    const char *start = at = piece(at, START);
+    at = decimal_write(at, start_ns);
+    size_t len = (size_t)(at - start);
+    return piece_end_time(piece(at, STOP), end_ns, start_ns, start, len);
+}
+
+/* All up to the attributes. What may be of any length parts what is before it from what is behind it. */
+static void append_front(struct text *out, const struct facts *facts, int64_t wall_offset_ns)
+{
+    enum {
+        NAME_SHORT = 16,
+        IDS = 32 + 16 + 16,
+        LITERALS = sizeof TRACE_ID SPAN_ID PARENT_ID IDS_END FLAGS NAME KIND START STOP ATTRIBUTES,
+        SIZE = LITERALS + IDS + NAME_SHORT + 3 * DECIMAL_ROOM,
+    };
+    struct slice name = http_span_name(facts);
+    char aside[SIZE], *begin = pieces_begin(out, SIZE, aside), *at = piece_ids(begin, facts->record);
+    if (facts_have(facts, FACT_TRACESTATE)) {
+        pieces_end(out, begin, at, aside);
+        append_tracestate(out, facts);
+        begin = at = pieces_begin(out, SIZE, aside);
+    }
+    at = piece(piece_flags(at, facts->record), NAME);
+    if (name.len <= NAME_SHORT && json_copy_plain(at, name) == name.len) { /* as nearly all */
+        at += name.len;
+    } else {
+        struct json_string string = {out, UINT32_MAX, JSON_TEXT};
+        pieces_end(out, begin, at, aside);
+        json_string_append(&string, name);
+        begin = at = pieces_begin(out, SIZE, aside);
+    }
+    at = piece(at, KIND);
+    *at++ = (char)('0' + facts->record->kind);
+    at = piece_times(at, facts->record, wall_offset_ns);
+    pieces_end(out, begin, piece(at, ATTRIBUTES), aside);
+}
+
+static void append_attributes(struct text *out, const struct facts *facts)
+{
+    uint16_t facts_dropped = facts->record->facts_dropped;
     struct attributes list = {
         .out = out,
         .count_limit = config.attribute_count_limit,
         .value_length_limit = config.attribute_value_length_limit,
     };
-    http_span_attributes(record, &list);
+    http_span_attributes(facts, &list);
     text_literal(out, "]");
-    if (list.dropped + record->facts_dropped) {
+    if (list.dropped + facts_dropped) {
         text_literal(out, ",\"droppedAttributesCount\":");
-        decimal_append(out, list.dropped + record->facts_dropped);
+        decimal_append(out, list.dropped + facts_dropped);
     }
 }
 
 static void append_span(struct text *out, const struct span_record *record, int64_t wall_offset_ns)
 {
-    append_ids(out, record);
-    append_tracestate(out, record);
-    append_name(out, record);
-    append_times(out, record, wall_offset_ns);
-    append_attributes(out, record);
+    struct facts facts;
+    facts_take(&facts, record);
+    append_front(out, &facts, wall_offset_ns);
+    append_attributes(out, &facts);
     if (http_span_is_error(record))
         text_literal(out, ",\"status\":{\"code\":2}");
     text_char(out, '}');

@@ -55,7 +55,7 @@ static bool is_given(const char *key)
 static void write_text(struct attributes *list, const char *key, struct slice value)
 {
     if (value.len && !is_given(key))
-        attributes_text(list, key, value);
+        attributes_pair(list, slice_of(key), value);
 }
 
 /* --- service --------------------------------------------------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static void write_creation_time(struct attributes *list)
 static void write_process(struct attributes *list, struct slice executable)
 {
     if (!is_given("process.pid"))
-        attributes_number(list, "process.pid", system(getpid));
+        attributes_number(list, "process.pid", (uint64_t)system(getpid));
     write_creation_time(list);
     write_text(list, "process.owner", passwd_user(read_system_file("/etc/passwd"), (uint32_t)system(geteuid)));
     write_text(list, "process.executable.name", basename_of(executable));
@@ -194,6 +194,7 @@ static void write_all(struct text *out, const char *instance_id)
     write_host(&list, write_container(&list));
     write_os(&list);
     write_given(&list);
+    attributes_end(&list);
     text_literal(out, "]}");
 }
 

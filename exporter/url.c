@@ -4,6 +4,8 @@
  */
 #include "url.h"
 
+#include "halves.h"
+
 #define REDACTED SLICE("REDACTED")
 
 static bool is_alpha(char c)
@@ -86,12 +88,27 @@ static const bool is_no_host_byte[256] = {
     ['{'] = true,       ['|'] = true, ['}'] = true,  [0x7f] = true,
 };
 
-static bool is_host(struct slice host)
+/* Where those are that are neither letters, digits, `-` nor `.`. */
+static inline where16 find_unusual(bytes16 bytes)
 {
-    for (size_t i = 0; i < host.len; i++)
-        if (is_no_host_byte[(unsigned char)host.ptr[i]])
-            return false;
-    return host.len > 0;
+    bytes16 letters = bytes16_within(bytes | 0x20, 'a', 'z');
+    return bytes16_where(~(letters | (bytes16_within(bytes, '-', '9') & (bytes16)(bytes != '/'))));
+}
+
+/* Index of the first byte that is none of a host, or the length. */
+static size_t host_end(struct slice text)
+{
+    size_t at = 0;
+    where16 unusual = 0;
+    if (text.len < 16 && text.len >= 2) {
+        unusual = find_unusual(halves_at(text.ptr, text.len));
+        at = unusual ? halves_index(where16_first(unusual), text.len) : text.len;
+    }
+    for (; !unusual && at + 16 <= text.len; at += unusual ? where16_first(unusual) : 16)
+        unusual = find_unusual(bytes16_at(text.ptr + at));
+    while (at < text.len && !is_no_host_byte[(unsigned char)text.ptr[at]])
+        at++;
+    return at;
 }
 
 /* RFC 3986 section 3.2.2: hexadecimal digits, colons, dots; a zone or a future version is not looked into. */
@@ -117,10 +134,10 @@ bool authority_split(struct slice text, struct authority *authority)
         split.host = (struct slice){text.ptr + 1, end - 1};
         rest = slice_after(text, end + 1);
     } else {
-        split.host.len = slice_find(text, ':');
+        split.host.len = host_end(text);
         rest = slice_after(text, split.host.len);
     }
-    if (!(has_brackets ? is_bracketed(split.host) : is_host(split.host)))
+    if (has_brackets ? !is_bracketed(split.host) : !split.host.len)
         return false;
     if (rest.len > 1) { /* an empty port is none: RFC 3986 section 3.2.3 */
         unsigned long long port;
@@ -135,12 +152,24 @@ bool authority_split(struct slice text, struct authority *authority)
     return true;
 }
 
+/* Whether it begins with `http` in any case, which in a letter is one bit. */
+static inline bool begins_with_http(struct slice scheme)
+{
+    uint32_t four, http;
+    if (scheme.len < sizeof four)
+        return false;
+    memcpy(&four, scheme.ptr, sizeof four);
+    memcpy(&http, "http", sizeof http);
+    return (four | 0x20202020) == http;
+}
+
 struct slice scheme_known(struct slice scheme)
 {
-    if (slice_equals_nocase(scheme, SLICE("http")))
-        return SLICE("http");
-    if (slice_equals_nocase(scheme, SLICE("https")))
-        return SLICE("https");
+    if (begins_with_http(scheme)) {
+        if (scheme.len == 4)
+            return SLICE("http");
+        return scheme.len == 5 && ascii_lower(scheme.ptr[4]) == 's' ? SLICE("https") : (struct slice){NULL, 0};
+    }
     if (slice_equals_nocase(scheme, SLICE("ws")))
         return SLICE("ws");
     if (slice_equals_nocase(scheme, SLICE("wss")))
@@ -203,6 +232,14 @@ static const char *find_secret(struct slice parameter)
         return NULL; /* as nearly all */
     struct slice key = {parameter.ptr, slice_find(parameter, '=')};
     return key.len && key.len < parameter.len && key_is_secret(key) ? key.ptr + key.len + 1 : NULL;
+}
+
+bool url_has_secret(struct slice query)
+{
+    for (struct slice parameter; slice_next(&query, '&', &parameter);)
+        if (find_secret(parameter))
+            return true;
+    return false;
 }
 
 void url_append_query(struct json_string *out, struct slice query)

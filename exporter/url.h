@@ -45,6 +45,9 @@ struct slice scheme_known(struct slice scheme);
 /* 80 or 443; 0 for a scheme without a port that we know. */
 uint32_t scheme_port(struct slice scheme);
 
+/* Whether a query has secrets in it. */
+bool url_has_secret(struct slice query);
+
 /* Appends a query with the secrets taken out, without its `?`. */
 void url_append_query(struct json_string *out, struct slice query);
 

@@ -174,6 +174,16 @@ Test(json, stops_at_every_capacity)
     }
 }
 
+Test(decimal, writes_every_short_number)
+{
+    for (uint32_t number = 0; number < 1100000; number++) {
+        char expected[32], got[DECIMAL_ROOM];
+        size_t len = (size_t)(decimal_write(got, number) - got);
+        snprintf(expected, sizeof expected, "%" PRIu32, number);
+        cr_assert(slice_equals((struct slice){got, len}, slice_of(expected)), "%s: %.*s", expected, (int)len, got);
+    }
+}
+
 Test(decimal, writes_as_printf_does)
 {
     uint64_t numbers[2000] = {0, UINT64_MAX, UINT64_MAX - 1, 1755734400123456789, INT64_MAX};
