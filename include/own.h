@@ -42,4 +42,17 @@ static inline bool own_replace(_Atomic uintptr_t *word, uintptr_t *expected, uin
 
 #endif
 
+/* A block that is kept at hand: taken, 0 when there is none; put back, false when there is one. */
+static inline uintptr_t own_take(_Atomic uintptr_t *word)
+{
+    uintptr_t block = atomic_load_explicit(word, memory_order_relaxed);
+    return block && own_replace(word, &block, 0) ? block : 0;
+}
+
+static inline bool own_put(_Atomic uintptr_t *word, uintptr_t block)
+{
+    uintptr_t none = 0;
+    return own_replace(word, &none, block);
+}
+
 #endif

@@ -1,14 +1,35 @@
 /* outgoing.c - copies of what must be seen. See outgoing.h. */
 #include "outgoing.h"
 
+#include "counters.h"
 #include "pool.h"
 #include "readable.h"
+#include "thread.h"
 
 #define COPIES_MAX 17     /* of one call: a head of 64 kB. What lies behind them is not seen. */
 #define SKIP_WORTH 256    /* bytes that may pass unseen and are worth it; fewer are copied with their neighbours */
 #define VECTOR_MAX 1024   /* IOV_MAX: a vector that is longer is not sent */
 
 static struct pool copies = {.block_size = (sizeof(struct sent_copy) + 15) / 16 * 16, .blocks_per_chunk = 16, .max_chunks = 256};
+
+/* The copy last given back by the one thread that has a stripe for itself: most calls need one. */
+static struct {
+    _Alignas(64) _Atomic uintptr_t copy;
+} spares[COUNTER_STRIPES];
+
+static struct sent_copy *take(void)
+{
+    unsigned stripe = thread_stripe();
+    uintptr_t spare = stripe_is_own(stripe) ? own_take(&spares[stripe].copy) : 0;
+    return spare ? (struct sent_copy *)spare : pool_take(&copies);
+}
+
+static void give(struct sent_copy *copy)
+{
+    unsigned stripe = thread_stripe();
+    if (!stripe_is_own(stripe) || !own_put(&spares[stripe].copy, (uintptr_t)copy))
+        pool_give(&copies, copy);
+}
 
 /* Copies being made. */
 struct copying {
@@ -23,7 +44,7 @@ struct copying {
 
 static bool copy_begin(struct copying *copying)
 {
-    struct sent_copy *copy = copying->count < COPIES_MAX ? pool_take(&copies) : NULL;
+    struct sent_copy *copy = copying->count < COPIES_MAX ? take() : NULL;
     if (!copy)
         return false;
     copy->len = 0;
@@ -147,6 +168,6 @@ void outgoing_give(struct sent_copy *copy)
 {
     for (struct sent_copy *next; copy; copy = next) {
         next = copy->next;
-        pool_give(&copies, copy);
+        give(copy);
     }
 }

@@ -119,15 +119,14 @@ static size_t facts_size(const struct message *request, struct slice unix_path)
 static struct exchange *take_small(void)
 {
     unsigned stripe = thread_stripe();
-    uintptr_t spare = stripe_is_own(stripe) ? atomic_load_explicit(&stripes[stripe].spare, memory_order_relaxed) : 0;
-    return spare && own_replace(&stripes[stripe].spare, &spare, 0) ? (struct exchange *)spare : pool_take(&small_exchanges);
+    uintptr_t spare = stripe_is_own(stripe) ? own_take(&stripes[stripe].spare) : 0;
+    return spare ? (struct exchange *)spare : pool_take(&small_exchanges);
 }
 
 static void give_small(struct exchange *exchange)
 {
     unsigned stripe = thread_stripe();
-    uintptr_t none = 0;
-    if (!stripe_is_own(stripe) || !own_replace(&stripes[stripe].spare, &none, (uintptr_t)exchange))
+    if (!stripe_is_own(stripe) || !own_put(&stripes[stripe].spare, (uintptr_t)exchange))
         pool_give(&small_exchanges, exchange);
 }
 

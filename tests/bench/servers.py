@@ -16,7 +16,8 @@ from support.launch import BUILD, ROOT, Running, bare_environment, complaints_in
 from support.ports import free_port, wait_until
 
 CONNECTIONS = 32
-FULL = 10  # rounds of a bench whose figures are to be believed
+FULL = 10        # rounds of a bench whose figures are to be believed
+TOO_LONG_S = 30  # redis-benchmark asks for ever where nobody listens
 
 NGINX_CONF = '''
 worker_processes 1; daemon off; pid {dir}/{name}.pid; error_log stderr;
@@ -78,7 +79,8 @@ def wrk(variant, path, seconds=1, cpu=LOAD_CPU, script=None):
     """-t1 -c32: one thread of wrk's, 32 connections, one request at a time on each."""
     command = ["/usr/bin/wrk", "--latency", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *(["-s", script] if script else []),
                f"http://127.0.0.1:{variant.port}{path}"]
-    said = subprocess.run(on_cpu(cpu, command), env=bare_environment(), capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(on_cpu(cpu, command), env=bare_environment(), capture_output=True, text=True, check=True,
+                          timeout=seconds + TOO_LONG_S).stdout
     assert "Socket errors" not in said and "Non-2xx" not in said, f"{variant.name}: {said}"  # said only where there are some
     requests, took = re.search(r"(\d+) requests in ([\d.]+(?:ms|s|m))", said).groups()
     p99 = re.search(r"99%\s+([\d.]+(?:us|ms|s))", said)[1]
@@ -297,7 +299,7 @@ def redis_benchmark(variant, command, pipeline, requests):
     """`requests` on 32 connections, always of the same key."""
     argv = on_cpu(LOAD_CPU, ["/usr/bin/redis-benchmark", "-p", variant.port, "-n", requests, "-c", CONNECTIONS, "-P", pipeline,
                              "-t", command, "--csv"])
-    done = subprocess.run(argv, env=bare_environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(argv, env=bare_environment(), capture_output=True, text=True, check=True, timeout=TOO_LONG_S)
     assert "rror" not in done.stdout + done.stderr, f"{variant.name}: {done.stdout} {done.stderr}"
     rate, *_, p99_ms, _ = [float(value) for value in re.findall(r'"([\d.]+)"', done.stdout.splitlines()[-1])]
     return requests, requests / rate, p99_ms * 1e6
