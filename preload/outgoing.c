@@ -113,12 +113,18 @@ static bool copy_element(struct copying *copying, const char *base, size_t len)
     return true;
 }
 
+/* The kernel reads all of it first, so where a part cannot be read nothing is sent. */
+static bool can_be_sent(const struct iovec *iov, size_t count)
+{
+    return count <= VECTOR_MAX && readable(iov, count * sizeof *iov);
+}
+
 static bool copy_vector(struct copying *copying, const struct iovec *iov, size_t count)
 {
-    if (count > VECTOR_MAX)
+    if (!can_be_sent(iov, count))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!readable(&iov[i], sizeof *iov) || !copy_element(copying, iov[i].iov_base, iov[i].iov_len))
+        if (!copy_element(copying, iov[i].iov_base, iov[i].iov_len))
             return false;
     return true;
 }
@@ -139,7 +145,9 @@ static bool next_vector(const struct outgoing *outgoing, size_t *at, const struc
 static uint64_t length_of(const struct iovec *iov, size_t count)
 {
     uint64_t length = 0;
-    for (size_t i = 0; i < count && count <= VECTOR_MAX && readable(&iov[i], sizeof *iov); i++)
+    if (!can_be_sent(iov, count))
+        return 0;
+    for (size_t i = 0; i < count; i++)
         length += iov[i].iov_len;
     return length;
 }

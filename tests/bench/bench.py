@@ -17,7 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench import calls, peers, picture, processes, runtimes, servers, table  # noqa: E402
+from bench import calls, peers, picture, processes, rates, runtimes, servers, table  # noqa: E402
 from support.launch import BUILD  # noqa: E402
 
 FAMILIES = {
@@ -26,6 +26,7 @@ FAMILIES = {
     "runtimes": runtimes.rows,
     "calls": calls.rows,
     "processes": processes.rows,
+    "rates": rates.rows,
 }
 PEERS = {"peers": peers.rows}
 

@@ -34,7 +34,7 @@ http {{
 class Sink:
     """tests/bench/sink.c, on the load's processor. What it counted is there after stop()."""
 
-    def __init__(self):
+    def __init__(self, late_ms=0):
         source, program = ROOT / "tests" / "bench" / "sink.c", BUILD / "tests" / "bench" / "sink"
         if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
             program.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class Sink:
             new.replace(program)
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.running = Running.start(on_cpu(LOAD_CPU, [program, str(self.port)]), bare_environment(), port=self.port)
+        self.running = Running.start(on_cpu(LOAD_CPU, [program, self.port, late_ms]), bare_environment(), port=self.port)
         self.requests = self.bytes = self.spans = None
 
     def stop(self):

@@ -1,6 +1,6 @@
 /* sink.c - an OTLP receiver that costs next to nothing: reads, counts, discards, answers 200.
  *
- *     sink PORT        prints `requests N bytes N spans N` when its stdin ends
+ *     sink PORT [MS]    prints `requests N bytes N spans N` when its stdin ends; answers MS milliseconds late
  *
  * A span is counted by the word `"spanId"`; in protobuf by what its first two fields look like. Bodies are of known length, or
  * chunked as node sends them.
@@ -21,6 +21,7 @@ static const char ANSWER_PROTOBUF[] = "HTTP/1.1 200 OK\r\nContent-Type: applicat
 static const char WORD[] = "\"spanId\"";
 
 static atomic_ullong requests, bytes, spans;
+static unsigned late_us;
 
 enum { SIZE = 1 << 20, ID = 16 };
 
@@ -106,6 +107,7 @@ static void *serve(void *argument)
         have += (size_t)got;
         while ((length = request_length(buffer, have))) {
             const char *answer = count(buffer, length);
+            if (late_us) usleep(late_us);
             if (write(connection, answer, strlen(answer)) < 0) break;
             memmove(buffer, buffer + length, have -= length);
         }
@@ -134,6 +136,7 @@ int main(int argc, char **argv)
     pthread_t thread;
     char byte;
 
+    late_us = argc > 2 ? (unsigned)atoi(argv[2]) * 1000 : 0;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 100) != 0) {
         perror("sink");
