@@ -45,6 +45,7 @@ bool batch_prepare(void)
         long mapped = system(mmap, NULL, BODY_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapped < 0 && mapped > -4096)
             return false;
+        system(madvise, mapped, BODY_MAX, MADV_NOHUGEPAGE); /* or its first byte would cost two megabytes */
         memory = (char *)mapped;
     }
     write_instance_id(instance_id);

@@ -66,6 +66,9 @@ const struct span_record *queue_peek(struct queue *queue, queue_position *positi
 /* Gives everything before `position` back to the producers. */
 void queue_release(struct queue *queue, queue_position position);
 
+/* The same, and its memory to the kernel: for a queue that is seldom needed. */
+void queue_release_memory(struct queue *queue, queue_position position);
+
 /* Spans between the consumer's head and the producers' tail: committed or about to be. */
 uint32_t queue_length(const struct queue *queue);
 

@@ -69,6 +69,7 @@ int queue_open(struct queue *queue, uint32_t spans, uint64_t bytes_max)
     long memory = system(mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory < 0 && memory > -4096)
         return -ENOMEM;
+    system(madvise, memory, size, MADV_NOHUGEPAGE); /* or its first byte would cost two megabytes */
     /* Several threads may be here: one's memory is taken, and what follows is the same for all of them. */
     char *mine = (char *)memory, *theirs = NULL;
     if (!atomic_compare_exchange_strong_explicit(&queue->memory, &theirs, mine, memory_order_acq_rel, memory_order_acquire)) {
@@ -205,6 +206,34 @@ void queue_release(struct queue *queue, queue_position position)
         position = tail;
     /* Release: pairs with the acquire in has_room. */
     atomic_store_explicit(&queue->head, position, memory_order_release);
+}
+
+#if defined(__x86_64__)
+#define PAGE_MAX 4096
+#else
+#define PAGE_MAX 65536 /* aarch64 has pages of 4, 16 or 64 kB */
+#endif
+
+/* Whole pages between two units of one lap. */
+static void forget_pages(struct queue *queue, uint64_t first, uint64_t last)
+{
+    const uintptr_t page = PAGE_MAX;
+    uintptr_t from = ((uintptr_t)queue->memory + first * QUEUE_UNIT + page - 1) & -page;
+    uintptr_t to = ((uintptr_t)queue->memory + last * QUEUE_UNIT) & -page;
+    if (from < to)
+        system(madvise, from, to - from, MADV_DONTNEED);
+}
+
+/* Until head is moved no producer can be there. */
+void queue_release_memory(struct queue *queue, queue_position position)
+{
+    uint64_t units = queue->units, first = units_of(queue->head) & (units - 1), count = units_between(queue->head, position);
+    uint64_t in_this_lap = first + count < units ? count : units - first;
+    if (!count)
+        return;
+    forget_pages(queue, first, first + in_this_lap);
+    forget_pages(queue, 0, count - in_this_lap);
+    queue_release(queue, position);
 }
 
 uint32_t queue_length(const struct queue *queue)

@@ -12,14 +12,20 @@
 
 #define PAGE 4096 /* or a part of one */
 
-/* Pages that were found readable, each in the place that its number gives it; any thread's. */
-enum { PLACES = 512 };
-static _Atomic uintptr_t known[PLACES];
+/* Pages that were found readable, each in the place that its number gives it; any thread's. Allocators begin their areas at
+ * round addresses, so the low bits of a number alone would give the buffers of all threads the same few places. */
+enum { PLACE_BITS = 10 };
+static _Atomic uintptr_t known[1 << PLACE_BITS];
+
+static _Atomic uintptr_t *place_of(uintptr_t page)
+{
+    return &known[page / PAGE * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACE_BITS)]; /* Knuth, multiplicative hashing */
+}
 
 static bool page_is_readable(uintptr_t page)
 {
     const int nonsense = -1;
-    _Atomic uintptr_t *place = &known[page / PAGE % PLACES];
+    _Atomic uintptr_t *place = place_of(page);
     if (atomic_load_explicit(place, memory_order_relaxed) == page)
         return true;
     if (system(rt_sigprocmask, nonsense, page, NULL, sizeof(uint64_t)) == -EFAULT)

@@ -63,7 +63,7 @@ const struct span_record *waiting_peek(struct waiting_position *position)
 void waiting_release(const struct waiting_position *position)
 {
     queue_release(&waiting.near, position->near);
-    queue_release(&waiting.far, position->far);
+    queue_release_memory(&waiting.far, position->far);
 }
 
 void waiting_pass_stuck(void)

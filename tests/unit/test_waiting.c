@@ -3,6 +3,8 @@
 
 #include "waiting.h"
 
+#include <sys/mman.h>
+
 struct waiting waiting;
 
 static union {
@@ -58,6 +60,39 @@ Test(waiting, gives_every_span_once)
     }
     cr_expect_eq(taken, 600);
     cr_expect_eq(waiting_length(), 0);
+}
+
+/* Pages of this memory that are there. */
+static size_t resident(const struct queue *queue)
+{
+    size_t size = queue->units * QUEUE_UNIT, count = 0;
+    static unsigned char pages[1 << 16];
+    cr_assert_eq(mincore(queue->memory, size, pages), 0);
+    for (size_t i = 0; i < size / 4096; i++)
+        count += pages[i] & 1;
+    return count;
+}
+
+Test(waiting, gives_the_far_queues_memory_back_and_can_use_it_again)
+{
+    uint32_t number = 0, next[2] = {0};
+    waiting_open(2048);
+    for (int lap = 0; lap < 12; lap++) {
+        uint32_t end = number + 800;
+        while (number < end)
+            cr_assert_eq(push(number++, SIZE), QUEUE_OK);
+        cr_expect_gt(resident(&waiting.far), 100);
+        struct waiting_position position = waiting_begin(), before;
+        const struct span_record *record;
+        while (before = position, (record = waiting_peek(&position)) != NULL) {
+            unsigned which = before.far != position.far;
+            cr_assert(record->reserved >= next[which] && record->reserved < number, "each queue keeps its order");
+            next[which] = record->reserved + 1;
+        }
+        waiting_release(&position);
+        cr_assert_eq(waiting_length(), 0);
+        cr_expect_leq(resident(&waiting.far), 65536 / 4096 * 2, "%zu pages are left", resident(&waiting.far));
+    }
 }
 
 Test(waiting, has_room_in_the_far_queue_for_what_is_too_large_for_the_near_one)
