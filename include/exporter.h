@@ -12,7 +12,7 @@
 /* What our thread is doing, in `sleep`, which is also the futex it sleeps on. */
 enum exporter_sleep {
     EXPORTER_AWAKE,
-    EXPORTER_WAITS_FOR_BATCH, /* until the schedule delay is over, or a full batch waits */
+    EXPORTER_WAITS_FOR_BATCH, /* until the schedule delay is over, or `batch_at` spans wait */
     EXPORTER_WAITS_FOR_SPAN,  /* for ever: nothing is held */
     EXPORTER_PAUSES,          /* between two attempts: spans do not wake it, a flush and a stop do */
 };
@@ -31,7 +31,7 @@ struct exporter {
     _Atomic uint32_t flush_wanted;   /* number of the last flush asked for */
     _Atomic uint32_t flush_done;     /* number of the last flush that was carried out */
     _Atomic uint64_t flush_deadline_ns; /* CLOCK_MONOTONIC */
-    _Atomic uint32_t batch_at;       /* spans in the queue at which a full batch waits */
+    _Atomic uint32_t batch_at;       /* spans in the queue at which it is woken to send a batch */
     uint32_t generation;             /* of the process for which the thread runs */
     enum exporter_table table;
 };
