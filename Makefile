@@ -111,9 +111,10 @@ demo: ## nginx, curl and python3 under the library, their spans as trees; nothin
 	@tests/demo.sh
 
 .PHONY: bench
-bench: all ## what the library costs nginx and redis-server, variants side by side in one run
-	@tests/install.sh test
-	@/usr/bin/python3 tests/bench/bench.py
+bench: ## what the library costs, as one table; PEERS=1: beside OpenTelemetry's own instrumentation (PyPI, npm)
+	@tests/install.sh $(if $(filter 1,$(PEERS)),peers,bench)
+	@$(MAKE) --no-print-directory all
+	@PEERS=$(PEERS) /usr/bin/python3 tests/bench/bench.py
 
 SECONDS ?= 60
 .PHONY: fuzz
@@ -132,6 +133,8 @@ soak: ## nginx and others under load for MINUTES=10 while everything around them
 docs: all ## the generated parts of README: settings and programs
 	/usr/bin/python3 tests/support/readme.py --write
 	/usr/bin/python3 tests/programs/table.py --write
+	/usr/bin/python3 tests/bench/table.py --write
+	/usr/bin/python3 tests/bench/picture.py --write
 
 .PHONY: install
 install: all ## into PREFIX (/usr/local); DESTDIR is honoured
@@ -149,7 +152,7 @@ format: ## clang-format over all sources
 
 .PHONY: clean
 clean: ## removes what was built, except the Collector and the trees of other distributions
-	rm -rf build/obj build/fuzz build/unit build/race build/san build/aarch64-linux-gnu build/libspanload.so build/spanload
+	rm -rf build/obj build/peers build/fuzz build/unit build/race build/san build/aarch64-linux-gnu build/libspanload.so build/spanload
 
 .PHONY: help
 help: ## this list

@@ -1,5 +1,6 @@
 #!/bin/sh
-# install.sh demo|test - installs by apt what the demo or the tests need and the machine lacks. As root or with sudo.
+# install.sh demo|test|bench|peers - installs by apt what the demo, the tests or the bench (peers: with OpenTelemetry's own
+# instrumentation) need and the machine lacks. As root or with sudo.
 # Debian 12 and 13. Services that come with a package are not started.
 set -eu
 
@@ -13,12 +14,16 @@ servers="apache2 apache2-bin libapache2-mod-svn lighttpd haproxy busybox mini-ht
          uvicorn uwsgi-plugin-python3 python3-tornado node-express ruby-webrick puma unicorn tomcat10"
 others="redis-server redis-tools postgresql postgresql-contrib mariadb-server mariadb-client memcached netcat-openbsd
         openssh-server openssh-client rsync dnsmasq-base bind9-dnsutils socat openssl exim4-daemon-light vsftpd"
-test="$build $beside $clients $servers $others"
+bench="$demo wrk redis-server redis-tools gunicorn python3-flask nodejs valgrind strace procps iproute2 util-linux"
+peers="$bench npm python3-venv"
+test="$build $beside $clients $servers $others $bench"
 
 case "${1:-}" in
 demo) wanted=$demo ;;
 test) wanted=$test ;;
-*) echo "usage: $0 demo|test" >&2; exit 2 ;;
+bench) wanted=$bench ;;
+peers) wanted=$peers ;;
+*) echo "usage: $0 demo|test|bench|peers" >&2; exit 2 ;;
 esac
 
 missing=
