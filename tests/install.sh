@@ -15,7 +15,8 @@ servers="apache2 apache2-bin libapache2-mod-svn lighttpd haproxy busybox mini-ht
 others="redis-server redis-tools postgresql postgresql-contrib mariadb-server mariadb-client memcached netcat-openbsd
         openssh-server openssh-client rsync dnsmasq-base bind9-dnsutils socat openssl exim4-daemon-light vsftpd"
 bench="$demo wrk redis-server redis-tools gunicorn python3-flask nodejs valgrind strace procps iproute2 util-linux"
-peers="$bench npm python3-venv"
+peers="$bench python3-venv"
+command -v npm >/dev/null || peers="$peers npm" # some builds of nodejs bring it, and conflict with the package
 test="$build $beside $clients $servers $others $bench"
 
 case "${1:-}" in
