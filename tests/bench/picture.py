@@ -142,13 +142,18 @@ def place_of_figure(row, end, words):
     return max(end, tick) + 8 if is_ratio(row) or end + 8 + len(words) * 14 * BOLD_PER_EM > tick - 4 else end + 8
 
 
+def is_of_peers(row):
+    """Measured without us, on the same work."""
+    return row.bare and not row.spanload
+
+
 def draw_bar(sheet, row):
     said, words = verdict(row), value_in_words(row)
     sheet.box("track", MARGIN, 0, ONE, BAR, 2)
     if said == NOT_MEASURED:
         sheet.words("quiet", MARGIN + ONE + 8, BAR, NOT_MEASURED, size=13)
     else:
-        kind = "missed" if said == MISSED else "ours"
+        kind = "missed" if said == MISSED else "peer" if is_of_peers(row) else "ours"
         words += " missed" if said == MISSED else ""
         length = max(ONE * parts_of_one(row, row.value), 2)
         sheet.box(kind, MARGIN, 0, length, BAR, 2)
@@ -166,7 +171,7 @@ def draw_row(sheet, row, with_peers):
     sheet.words("quiet", WIDTH - MARGIN, 14, goal, size=13, to_left=True)
     sheet.down(21)
     draw_bar(sheet, row)
-    if with_peers:
+    if with_peers and not is_of_peers(row):
         draw_peers(sheet, row)
     sheet.elements.append("</g>")
     sheet.down(13)

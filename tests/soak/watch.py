@@ -3,8 +3,8 @@ import processes
 from claims import DESCRIPTORS, MEMORY
 from support.ports import wait_until
 
-# What the library may add to a process: the queue with its sequence numbers (1 MiB and 64 kB), one batch (512 spans of
-# about 1 kB), stack, code and tables, pools for what is open at once. Mapped once: then it does not grow.
+# What the library may add to a process: the near queue (288 kB), while the Collector is away the far one (1 MB and 128 kB, most of
+# it given back afterwards), one batch (512 spans of about 1 kB), stack, code and tables, pools for what is open at once.
 MORE_KB = 4096
 GROWTH_KB = 128
 
