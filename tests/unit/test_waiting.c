@@ -62,6 +62,13 @@ Test(waiting, gives_every_span_once)
     cr_expect_eq(waiting_length(), 0);
 }
 
+/* Pages of 4 kB that each end of what is given back may leave. */
+#if defined(__x86_64__)
+#define AN_END 1
+#else
+#define AN_END (65536 / 4096)
+#endif
+
 /* Pages of this memory that are there. */
 static size_t resident(const struct queue *queue)
 {
@@ -91,7 +98,7 @@ Test(waiting, gives_the_far_queues_memory_back_and_can_use_it_again)
         }
         waiting_release(&position);
         cr_assert_eq(waiting_length(), 0);
-        cr_expect_leq(resident(&waiting.far), 65536 / 4096 * 2, "%zu pages are left", resident(&waiting.far));
+        cr_expect_leq(resident(&waiting.far), 4 * AN_END, "%zu pages are left", resident(&waiting.far));
     }
 }
 
