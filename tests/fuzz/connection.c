@@ -445,6 +445,7 @@ static void settings(void)
     thread.random[0] = 1; /* ids, and with them what a ratio chooses, are the same in each run */
     thread.random[1] = thread.random[2] = thread.random[3] = 0;
     thread.random_process = process.generation;
+    thread.stripe = SHARED_STRIPE; /* which keeps no block at hand: each is given back, and the heap sees who uses it then */
     memset(counter_stripes, 0, sizeof counter_stripes);
     block_refused = digit(2) & 31;
     large_blocks_refused = digit(2) & 32;

@@ -8,14 +8,14 @@
  *   span server|client HEX                                           span_line of each span, by a connection in that role
  *   counts server|client NAME=COUNT ...                              and its counters
  */
+#include <stdio.h>
+#include <stdlib.h> /* before system.h, whose `system` is another */
+
 #include "connection.h"
 #include "support.h"
 #include "support_preload.h"
 #include "tracer.h"
 #include "walk.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 extern const struct protocol http1_protocol;
 
@@ -123,6 +123,7 @@ static void put_spans(enum role role, enum party us, const char *name)
 {
     static const struct address nowhere;
     preload_begin();
+    thread.stripe = SHARED_STRIPE; /* as in connection.c */
     struct connection *connection = connection_create(role, &nowhere, (struct slice){NULL, 0});
     uint32_t seed = conversations;
     must(connection != NULL, "no connection");
