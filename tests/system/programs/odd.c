@@ -380,7 +380,7 @@ static void watched_from_outside(char **arguments)
 
 static ucontext_t loop_context, contexts[3];
 static volatile sig_atomic_t running;
-static int done;
+static volatile int done;
 
 static void preempt(int number)
 {
@@ -391,14 +391,25 @@ static void preempt(int number)
     errno = before;
 }
 
+/* Where contexts are changed there must be none: swapcontext sets the mask before the registers. */
+static void alarms(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(how, &set, NULL);
+}
+
 static void converse(int index)
 {
+    alarms(SIG_UNBLOCK);
     struct pair pair = pair_open();
     for (int i = 0; i < 1500; i++)
         if (!ask(&pair) || !answer(&pair)) fail("exchange");
     pair_close(&pair);
-    done++;
+    __atomic_fetch_add(&done, 1, __ATOMIC_RELAXED); /* a signal between reading and writing it would lose one */
     while (done < 3) continue; /* until a signal takes us to another */
+    alarms(SIG_BLOCK);
     if (index >= 0) setcontext(&loop_context);
 }
 
@@ -409,6 +420,7 @@ static void preempted(char **arguments)
     struct sigaction action = {.sa_handler = preempt, .sa_flags = SA_RESTART};
     struct itimerval every = {{0, 300}, {0, 300}};
     (void)arguments;
+    alarms(SIG_BLOCK);
     for (int i = 0; i < 3; i++) {
         getcontext(&contexts[i]);
         contexts[i].uc_stack.ss_sp = stacks[i];
