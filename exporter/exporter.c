@@ -153,10 +153,11 @@ static bool bring_out(const struct batch *batch)
 {
     uint64_t rejected = 0;
     enum delivery result = DELIVERY_DONE;
+    on_its_way = batch->spans;
     if (config.exporter == EXPORTER_CONSOLE)
         write_console(batch->line);
     else
-        result = (on_its_way = batch->spans, deliver(batch->body, &rejected));
+        result = deliver(batch->body, &rejected);
     if (result == DELIVERY_INTERRUPTED)
         return false;
     if (rejected > batch->spans)
