@@ -20,15 +20,13 @@ static struct {
 static struct sent_copy *take(void)
 {
     unsigned stripe = thread_stripe();
-    uintptr_t spare = stripe_is_own(stripe) ? own_take(&spares[stripe].copy) : 0;
-    return spare ? (struct sent_copy *)spare : pool_take(&copies);
+    return pool_take_spare(&copies, stripe, &spares[stripe].copy);
 }
 
 static void give(struct sent_copy *copy)
 {
     unsigned stripe = thread_stripe();
-    if (!stripe_is_own(stripe) || !own_put(&spares[stripe].copy, (uintptr_t)copy))
-        pool_give(&copies, copy);
+    pool_give_spare(&copies, stripe, &spares[stripe].copy, copy);
 }
 
 /* Copies being made. */

@@ -10,6 +10,9 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include "counters.h"
+#include "own.h"
+
 #include <stdint.h>
 
 /* Every block begins with this; the rest is the owner's. */
@@ -33,5 +36,19 @@ struct pool {
 void *pool_take(struct pool *pool);
 
 void pool_give(struct pool *pool, void *block);
+
+/* The same by a thread that keeps the block it gave back last at hand, in `spare`, for the next that it takes. Only where the
+ * stripe of the counters is its own is that place its own too; others go to the pool. */
+static inline void *pool_take_spare(struct pool *pool, unsigned stripe, _Atomic uintptr_t *spare)
+{
+    uintptr_t block = stripe_is_own(stripe) ? own_take(spare) : 0;
+    return block ? (void *)block : pool_take(pool);
+}
+
+static inline void pool_give_spare(struct pool *pool, unsigned stripe, _Atomic uintptr_t *spare, void *block)
+{
+    if (!stripe_is_own(stripe) || !own_put(spare, (uintptr_t)block))
+        pool_give(pool, block);
+}
 
 #endif

@@ -119,15 +119,13 @@ static size_t facts_size(const struct message *request, struct slice unix_path)
 static struct exchange *take_small(void)
 {
     unsigned stripe = thread_stripe();
-    uintptr_t spare = stripe_is_own(stripe) ? own_take(&stripes[stripe].spare) : 0;
-    return spare ? (struct exchange *)spare : pool_take(&small_exchanges);
+    return pool_take_spare(&small_exchanges, stripe, &stripes[stripe].spare);
 }
 
 static void give_small(struct exchange *exchange)
 {
     unsigned stripe = thread_stripe();
-    if (!stripe_is_own(stripe) || !own_put(&stripes[stripe].spare, (uintptr_t)exchange))
-        pool_give(&small_exchanges, exchange);
+    pool_give_spare(&small_exchanges, stripe, &stripes[stripe].spare, exchange);
 }
 
 static struct exchange *exchange_take(size_t facts)
