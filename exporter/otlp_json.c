@@ -1,10 +1,11 @@
 /* otlp_json.c - spans as OTLP/JSON.
  *
  * Ids are lower-case hexadecimal, 64-bit numbers are strings, enums are numbers, what is at its default is left out.
- * What the attributes are is the protocol's business (http_span.c).
+ * What the attributes are is the protocol's business (http_span.c, command_span.c).
  */
 #include "otlp_json.h"
 
+#include "command_span.h"
 #include "config.h"
 #include "decimal.h"
 #include "hex.h"
@@ -17,6 +18,16 @@
 #define END "],\"schemaUrl\":\"" SCHEMA_URL "\"}]}]}"
 
 _Static_assert(sizeof END - 1 <= OTLP_JSON_END_SIZE, "what is kept free for the end is too small");
+
+/* What a record means, by its protocol. */
+static const struct meaning {
+    struct slice (*name)(const struct facts *facts);
+    void (*write_attributes)(const struct facts *facts, struct attributes *list);
+    bool (*is_error)(const struct span_record *record);
+} meanings[SPAN_PROTOCOLS] = {
+    [SPAN_HTTP] = {http_span_name, http_span_attributes, http_span_is_error},
+    [SPAN_COMMAND] = {command_span_name, command_span_attributes, command_span_is_error},
+};
 
 /* Bits of Span.flags beside the W3C flags (trace.proto, SpanFlags). */
 enum { FLAG_HAS_IS_REMOTE = 0x100, FLAG_IS_REMOTE = 0x200 };
@@ -108,7 +119,7 @@ static char *piece_times(char *at, const struct span_record *record, int64_t wal
 }
 
 /* All up to the attributes. What may be of any length parts what is before it from what is behind it. */
-static void append_front(struct text *out, const struct facts *facts, int64_t wall_offset_ns)
+static void append_front(struct text *out, const struct facts *facts, struct slice name, int64_t wall_offset_ns)
 {
     enum {
         NAME_SHORT = 16,
@@ -116,7 +127,6 @@ static void append_front(struct text *out, const struct facts *facts, int64_t wa
         LITERALS = sizeof TRACE_ID SPAN_ID PARENT_ID IDS_END FLAGS NAME KIND START STOP ATTRIBUTES,
         SIZE = LITERALS + IDS + NAME_SHORT + 3 * DECIMAL_ROOM,
     };
-    struct slice name = http_span_name(facts);
     char aside[SIZE], *begin = pieces_begin(out, SIZE, aside), *at = piece_ids(begin, facts->record);
     if (facts_have(facts, FACT_TRACESTATE)) {
         pieces_end(out, begin, at, aside);
@@ -138,7 +148,7 @@ static void append_front(struct text *out, const struct facts *facts, int64_t wa
     pieces_end(out, begin, piece(at, ATTRIBUTES), aside);
 }
 
-static void append_attributes(struct text *out, const struct facts *facts)
+static void append_attributes(struct text *out, const struct facts *facts, const struct meaning *meaning)
 {
     uint16_t facts_dropped = facts->record->facts_dropped;
     struct attributes list = {
@@ -146,7 +156,7 @@ static void append_attributes(struct text *out, const struct facts *facts)
         .count_limit = config.attribute_count_limit,
         .value_length_limit = config.attribute_value_length_limit,
     };
-    http_span_attributes(facts, &list);
+    meaning->write_attributes(facts, &list);
     text_literal(out, "]");
     if (list.dropped + facts_dropped) {
         text_literal(out, ",\"droppedAttributesCount\":");
@@ -157,10 +167,11 @@ static void append_attributes(struct text *out, const struct facts *facts)
 static void append_span(struct text *out, const struct span_record *record, int64_t wall_offset_ns)
 {
     struct facts facts;
+    const struct meaning *meaning = &meanings[record->protocol];
     facts_take(&facts, record);
-    append_front(out, &facts, wall_offset_ns);
-    append_attributes(out, &facts);
-    if (http_span_is_error(record))
+    append_front(out, &facts, meaning->name(&facts), wall_offset_ns);
+    append_attributes(out, &facts, meaning);
+    if (meaning->is_error(record))
         text_literal(out, ",\"status\":{\"code\":2}");
     text_char(out, '}');
 }

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "config.h"
 #include "container_id.h"
+#include "executable.h"
 #include "file.h"
 #include "notice.h"
 #include "resource_attributes.h"
@@ -60,25 +61,11 @@ static void write_text(struct attributes *list, const char *key, struct slice va
 
 /* --- service --------------------------------------------------------------------------------------------------------- */
 
-/* Where /proc/self/exe leads; ptr NULL when it cannot be read. A file that was replaced by a newer one is still the one
- * that runs, under its name. */
+/* Where /proc/self/exe leads; ptr NULL when it cannot be read. */
 static struct slice find_executable(void)
 {
-    struct slice deleted = SLICE(" (deleted)");
     long len = system(readlinkat, AT_FDCWD, "/proc/self/exe", exe_buffer, sizeof exe_buffer);
-    if (len <= 0)
-        return absent;
-    struct slice path = {exe_buffer, (size_t)len};
-    if (path.len > deleted.len && slice_equals(slice_after(path, path.len - deleted.len), deleted))
-        path.len -= deleted.len;
-    return path;
-}
-
-static struct slice basename_of(struct slice path)
-{
-    for (size_t n; (n = slice_find(path, '/')) < path.len;)
-        path = slice_after(path, n + 1);
-    return path;
+    return len > 0 ? executable_path((struct slice){exe_buffer, (size_t)len}) : absent;
 }
 
 static void write_service(struct attributes *list, struct slice executable, const char *instance_id)
@@ -92,7 +79,7 @@ static void write_service(struct attributes *list, struct slice executable, cons
         text_literal(&fallback, "unknown_service");
         if (executable.len) {
             text_char(&fallback, ':');
-            text_slice(&fallback, basename_of(executable));
+            text_slice(&fallback, executable_name(executable));
         }
         name = text_as_slice(&fallback);
     }
@@ -120,7 +107,7 @@ static void write_process(struct attributes *list, struct slice executable)
         attributes_number(list, "process.pid", (uint64_t)system(getpid));
     write_creation_time(list);
     write_text(list, "process.owner", passwd_user(read_system_file("/etc/passwd"), (uint32_t)system(geteuid)));
-    write_text(list, "process.executable.name", basename_of(executable));
+    write_text(list, "process.executable.name", executable_name(executable));
     write_text(list, "process.executable.path", executable);
     write_text(list, "process.command", slice_of(process_command));
 }

@@ -5,42 +5,7 @@
  */
 #include "tracestate.h"
 
-enum { MEMBERS_MAX = 32, KEY_MAX_LEN = 256, VALUE_MAX_LEN = 256 };
-
-static bool is_lower_or_digit(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool key_is_valid(struct slice key)
-{
-    if (key.len < 1 || key.len > KEY_MAX_LEN || !is_lower_or_digit(key.ptr[0]))
-        return false;
-    for (size_t i = 1; i < key.len; i++) {
-        char c = key.ptr[i];
-        if (!is_lower_or_digit(c) && c != '_' && c != '-' && c != '*' && c != '/' && c != '@')
-            return false;
-    }
-    return true;
-}
-
-/* That the last character is no blank is so already: the member was trimmed. */
-static bool value_is_valid(struct slice value)
-{
-    if (value.len < 1 || value.len > VALUE_MAX_LEN)
-        return false;
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] < ' ' || value.ptr[i] > '~' || value.ptr[i] == '=')
-            return false;
-    return true;
-}
-
-static bool member_is_valid(struct slice member)
-{
-    size_t equals = slice_find(member, '=');
-    return equals < member.len && key_is_valid((struct slice){member.ptr, equals}) &&
-           value_is_valid(slice_after(member, equals + 1));
-}
+#include "tracestate_member.h"
 
 bool tracestate_append(struct json_string *out, const struct span_record *record, size_t *count)
 {
@@ -54,7 +19,7 @@ bool tracestate_append(struct json_string *out, const struct span_record *record
             member = slice_trim(member);
             if (!member.len)
                 continue;
-            if (*count == MEMBERS_MAX || !member_is_valid(member))
+            if (*count == TRACESTATE_MEMBERS || !tracestate_member_is_valid(member))
                 return false;
             if ((*count)++)
                 json_string_append(out, SLICE(","));

@@ -32,12 +32,17 @@ enum choice_protocol { PROTOCOL_HTTP_JSON };
 enum choice_compression { COMPRESSION_NONE };
 #define CHOICE_COMPRESSION_WORDS "none", NULL
 
+/* What is done with what an SDK in the process has traced already. */
+enum choice_sdk { SDK_STANDDOWN, SDK_JOIN };
+#define CHOICE_SDK_WORDS "standdown", "join", NULL
+
 enum choice_log { LOG_NONE, LOG_WARN, LOG_INFO };
 #define CHOICE_LOG_WORDS "none", "warn", "info", NULL
 
 #define CONFIG_NO_LIMIT UINT32_MAX
 
 typedef bool config_BOOLEAN;
+typedef bool config_SWITCH;
 typedef uint32_t config_INTEGER;
 typedef uint32_t config_POSITIVE;
 typedef uint32_t config_DURATION;
@@ -48,13 +53,19 @@ typedef enum choice_exporter config_CHOICE_EXPORTER;
 typedef enum choice_protocol config_CHOICE_PROTOCOL;
 typedef enum choice_compression config_CHOICE_COMPRESSION;
 typedef enum choice_log config_CHOICE_LOG;
+typedef enum choice_sdk config_CHOICE_SDK;
 
 struct config {
 #define SETTING(kind, field, variable, fallback, default_value, meaning) config_##kind field;
 #include "config.def"
 #undef SETTING
     uint64_t sampling_threshold; /* of sampler_arg: a trace is sampled when its low 63 random bits are below it */
-    bool extract_tracecontext;   /* of propagators */
+    bool extract_tracecontext;   /* of propagators: W3C Trace Context, read and written */
+    bool propagate_baggage;
+    bool propagate_b3;           /* a single header */
+    bool propagate_b3multi;      /* and several; each is read where either is asked for */
+    bool b3_holds;               /* B3 is named behind tracecontext: where both came, it is what counts */
+    bool propagates;             /* something is written onto the wire */
 };
 
 extern struct config config;

@@ -41,6 +41,17 @@ enum message_kind {
 
 #define MESSAGE_FACTS 16
 
+/* Fields of a request that carry context, besides traceparent and what is a fact. */
+enum context_field {
+    CONTEXT_B3,             /* https://github.com/openzipkin/b3-propagation, single header */
+    CONTEXT_B3_TRACE_ID,    /* and several */
+    CONTEXT_B3_SPAN_ID,
+    CONTEXT_B3_PARENT_SPAN_ID,
+    CONTEXT_B3_SAMPLED,
+    CONTEXT_B3_FLAGS,
+    CONTEXT_FIELDS
+};
+
 struct message {
     enum message_kind kind;
     bool ends;             /* nothing of this message follows */
@@ -51,6 +62,12 @@ struct message {
     uint16_t status;
     bool traceparent_twice; /* two fields are no field (W3C Trace Context section 3.2.1) */
     struct slice traceparent;
+    uint8_t context_seen;   /* of a request: a bit for each of `context` that is there */
+    uint8_t context_twice;  /* and that is there more than once: which one counts cannot be told */
+    uint16_t fields;        /* field lines of the head */
+    uint32_t first_field;   /* where in the head the first field line begins, behind the first line */
+    uint32_t last_line;     /* where the empty line begins that ends it */
+    struct slice context[CONTEXT_FIELDS];
     size_t fact_count;
     size_t facts_dropped;
     uint32_t fact_keys; /* a bit for each enum fact_key that is there */

@@ -16,9 +16,13 @@
 #include <stdint.h>
 
 /* OTLP's numbers (opentelemetry-proto trace.proto, Span.SpanKind). */
-enum span_kind { SPAN_SERVER = 2, SPAN_CLIENT = 3 };
+enum span_kind { SPAN_INTERNAL = 1, SPAN_SERVER = 2, SPAN_CLIENT = 3 };
 
-enum span_protocol { SPAN_HTTP = 1 };
+enum span_protocol {
+    SPAN_HTTP = 1,
+    SPAN_COMMAND = 2, /* the life of a process */
+    SPAN_PROTOCOLS
+};
 
 /* How a request ended that was cut short: `error.type` of the span (semconv, general section).
  * The spelling for errno follows the vocabulary of the conventions: lower case, words joined by `_`. */
@@ -42,6 +46,8 @@ enum fact_key {
     FACT_X_FORWARDED_PROTO = 8,
     FACT_TRACESTATE = 9,        /* only beside a valid traceparent; a list cut in several fields is several facts */
     FACT_UNIX_PATH = 10,        /* of the socket, when the peer is AF_UNIX; a leading NUL stands for the abstract namespace */
+    FACT_EXECUTABLE_PATH = 11,  /* of a process, as /proc/self/exe said when it started */
+    FACT_BAGGAGE = 13,          /* of a message only: it is handed on and never recorded */
     FACT_KEYS
 };
 
@@ -61,7 +67,7 @@ struct span_record {
     uint8_t parent_is_remote;
     uint8_t version_major;   /* of the protocol, as the request said: 1 */
     uint8_t version_minor;   /* 0 or 1 */
-    uint16_t status;         /* of the response; 0: none came */
+    uint16_t status;         /* of the response; 0: none came. Of a process, with has_exit_status: 0 to 255 */
     uint16_t facts_dropped;  /* facts that did not fit, never silently */
     uint32_t reserved;
     uint64_t start_ns;       /* CLOCK_MONOTONIC */
@@ -70,7 +76,8 @@ struct span_record {
     uint8_t span_id[8];
     uint8_t parent_id[8];
     struct address peer;     /* the other end of the socket */
-    uint32_t reserved2;
+    uint8_t has_exit_status; /* 1: it is known with which status the process ended */
+    uint8_t reserved2[3];
 };
 
 static inline size_t fact_size(size_t len)

@@ -1,4 +1,4 @@
-/* trace_context.h - the traceparent of W3C Trace Context, read.
+/* trace_context.h - the traceparent of W3C Trace Context, read and written.
  *
  * Level 2 (https://www.w3.org/TR/trace-context-2/), section 3.2: what is not exactly as written there is no parent.
  */
@@ -20,5 +20,14 @@ struct trace_context {
 
 /* False when the value is invalid; then *context is undefined and a new trace begins. */
 bool trace_context_read(struct slice value, struct trace_context *context);
+
+/* The lengths of a value, and of an id in it. */
+#define TRACEPARENT_LENGTH 55
+#define TRACEPARENT_ID_AT 36
+#define TRACEPARENT_FLAGS_AT 53
+
+/* Lower-case digits, without an end: TRACEPARENT_LENGTH of them; 16 or 32 for ids; 2 for a byte. */
+void trace_context_write(char *at, const struct trace_context *context);
+void trace_context_write_id(char *at, const uint8_t *id, size_t size);
 
 #endif

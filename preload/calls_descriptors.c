@@ -1,9 +1,12 @@
 /* calls_descriptors.c - hooks on descriptors that need more than a row (OWN in hooks.def). */
 #include "hooks.h"
+#include "outgoing.h"
 #include "output.h"
 #include "process.h"
 #include "readable.h"
 #include "system.h"
+
+#include <errno.h>
 
 int *__errno_location(void);
 
@@ -58,13 +61,44 @@ int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
     return peer_accepted(&peer, NEXT(accept4)(fd, peer.address, peer.len, flags));
 }
 
+/* Several messages of which one may leave with changes: one by one, as the kernel sends them (sendmmsg(2)). The first that
+ * fails, or goes in part, is the last. */
+static int send_each(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    unsigned done = 0;
+    while (done < count && readable(&messages[done], sizeof *messages)) {
+        const struct msghdr *message = &messages[done].msg_hdr;
+        uint64_t length = outgoing_length(&(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});
+        ssize_t sent = hook_sendmsg(fd, message, flags);
+        if (sent < 0)
+            return done ? (int)done : -1;
+        messages[done++].msg_len = (unsigned)sent;
+        if ((uint64_t)sent < length)
+            break;
+    }
+    return done || !count ? (int)done : fail(-EFAULT);
+}
+
+int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    int (*libc)(int, struct mmsghdr *, unsigned, int) = NEXT(sendmmsg);
+    struct call call;
+    if (call_begins_on(&call, fd) && connection_may_propagate(call.connection))
+        return send_each(fd, messages, count, flags);
+    if (call.connection)
+        traffic_sending_messages(&call, messages, count);
+    int rc = libc(fd, messages, count, flags);
+    call_sent_messages(messages, flags);
+    return rc;
+}
+
 ssize_t hook_splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len, unsigned flags)
 {
     struct call source, target;
     call_begins_on(&source, from);
     if (call_begins_on(&target, to))
-        traffic_sending(&target);
-    ssize_t rc = NEXT(splice)(from, from_offset, to, to_offset, len, flags);
+        traffic_sending_unseen(&target);
+    ssize_t rc = target.must_wait ? traffic_waits() : NEXT(splice)(from, from_offset, to, to_offset, len, flags);
     if (source.connection && (rc > 0 || len))
         traffic_received_unseen(&source, rc);
     if (target.connection)

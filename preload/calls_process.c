@@ -3,19 +3,27 @@
  * Whatever ends the process or replaces its image first lets the spans that are finished out, within the budget.
  * What ends the child of a vfork touches nothing.
  */
+#include "carrier.h"
+#include "causality.h"
+#include "command.h"
+#include "exporter.h"
 #include "exporter_thread.h"
 #include "hooks.h"
 #include "process.h"
 #include "system.h"
 #include "thread.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 extern char **environ;
+
+int *__errno_location(void);
 
 _Static_assert(offsetof(struct thread, vfork_depth) == 8, "VFORK_DEPTH of vfork.S");
 
@@ -101,40 +109,154 @@ int hook_daemon(int keep_directory, int keep_output)
     return NEXT(daemon)(keep_directory, keep_output);
 }
 
+/* --- what a new program is given of context (carrier.h) -------------------------------------------------------------- */
+
+enum program { IN_OUR_PLACE, AS_OUR_CHILD };
+
+/* False: nothing is handed on. Texts that have no room are left out, and their lengths say what they need. */
+static bool ask_for_context(struct carrier_copy *copy, enum program program, char *room, size_t size)
+{
+    if (!process.enabled)
+        return false;
+    if (program == IN_OUR_PLACE)
+        copy->command = command_handover(&copy->context, &copy->has_ids);
+    if (!copy->command.ptr)
+        copy->has_ids = causality_context(&copy->context, room, size);
+    return copy->command.ptr || copy->has_ids;
+}
+
+static size_t texts_size(struct carrier_copy *copy, enum program program)
+{
+    return ask_for_context(copy, program, NULL, 0) ? copy->context.tracestate.len + copy->context.baggage.len : 0;
+}
+
+static size_t copy_size(struct carrier_copy *copy, enum program program, char *room, size_t size)
+{
+    if (ask_for_context(copy, program, room, size))
+        carrier_measure(copy);
+    return copy->size;
+}
+
+/* `environment`: the caller's, or a copy of it on this frame's stack, as the arguments below. */
+#define ENVIRONMENT(given, program)                                             \
+    struct carrier_copy copy = {.envp = (given)};                               \
+    char texts[texts_size(&copy, program) + 1];                                 \
+    char *room[copy_size(&copy, program, texts, sizeof texts - 1) / sizeof(char *) + 1]; \
+    char *const *environment = carrier_write(&copy, room)
+
+/* What we add may be what is too much for the kernel. */
+static bool is_too_long(const struct carrier_copy *copy, int error_number)
+{
+    return copy->size && error_number == E2BIG;
+}
+
+#define EXECUTES(given, call)                                     \
+    process_before_exec();                                        \
+    ENVIRONMENT(given, IN_OUR_PLACE);                             \
+    int rc = (call);                                              \
+    if (rc == -1 && is_too_long(&copy, *__errno_location())) {    \
+        environment = copy.envp;                                  \
+        rc = (call);                                              \
+    }
+
 int hook_execve(const char *path, char *const argv[], char *const envp[])
 {
-    process_before_exec();
-    return NEXT(execve)(path, argv, envp);
+    EXECUTES(envp, NEXT(execve)(path, argv, environment));
+    return rc;
 }
 
 int hook_execv(const char *path, char *const argv[])
 {
-    process_before_exec();
-    return NEXT(execv)(path, argv);
+    EXECUTES(environ, copy.size ? NEXT(execve)(path, argv, environment) : NEXT(execv)(path, argv));
+    return rc;
 }
 
 int hook_execvp(const char *file, char *const argv[])
 {
-    process_before_exec();
-    return NEXT(execvp)(file, argv);
+    bool is_simple = next_is_missing(NEXT(execvpe));
+    EXECUTES(environ, copy.size && !is_simple ? NEXT(execvpe)(file, argv, environment) : NEXT(execvp)(file, argv));
+    return rc;
 }
 
 int hook_execvpe(const char *file, char *const argv[], char *const envp[])
 {
-    process_before_exec();
-    return NEXT(execvpe)(file, argv, envp);
+    EXECUTES(envp, NEXT(execvpe)(file, argv, environment));
+    return rc;
 }
 
 int hook_fexecve(int fd, char *const argv[], char *const envp[])
 {
-    process_before_exec();
-    return NEXT(fexecve)(fd, argv, envp);
+    EXECUTES(envp, NEXT(fexecve)(fd, argv, environment));
+    return rc;
 }
 
 int hook_execveat(int directory, const char *path, char *const argv[], char *const envp[], int flags)
 {
-    process_before_exec();
-    return NEXT(execveat)(directory, path, argv, envp, flags);
+    EXECUTES(envp, NEXT(execveat)(directory, path, argv, environment, flags));
+    return rc;
+}
+
+#define SPAWNS(given, call)              \
+    ENVIRONMENT(given, AS_OUR_CHILD);    \
+    int rc = (call);                     \
+    if (is_too_long(&copy, rc)) {        \
+        environment = copy.envp;         \
+        rc = (call);                     \
+    }
+
+int hook_posix_spawn(pid_t *pid, const char *path, const void *actions, const void *attributes, char *const argv[], char *const envp[])
+{
+    SPAWNS(envp, NEXT(posix_spawn)(pid, path, actions, attributes, argv, environment));
+    return rc;
+}
+
+int hook_posix_spawnp(pid_t *pid, const char *file, const void *actions, const void *attributes, char *const argv[], char *const envp[])
+{
+    SPAWNS(envp, NEXT(posix_spawnp)(pid, file, actions, attributes, argv, environment));
+    return rc;
+}
+
+/* Whether nobody else can look at `environ` now: libc says it, or the kernel, which counts a process's threads in the links of
+ * the directory of them. Ours is one of them, and starts only from another. */
+static bool is_program_alone(void)
+{
+    struct stat tasks;
+    if (thread.vfork_depth || process_is_another())
+        return false;
+    if (libc_single_threaded && *libc_single_threaded)
+        return true;
+    uint32_t ours = atomic_load_explicit(&exporter.thread, memory_order_relaxed);
+    if (system(newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) != 0)
+        return false;
+    return tasks.st_nlink == 3u + (ours != 0) && ours == atomic_load_explicit(&exporter.thread, memory_order_relaxed);
+}
+
+/* libc hands on `environ` itself, by calls that do not pass here. Where it cannot stand for another meanwhile, that is what
+ * the command gets: what this process was started with. */
+static bool lend_environment(void)
+{
+    carrier_recover();
+    struct carrier_copy copy = {.envp = environ};
+    char texts[texts_size(&copy, AS_OUR_CHILD) + 1];
+    return copy_size(&copy, AS_OUR_CHILD, texts, sizeof texts - 1) && is_program_alone() && carrier_lend(&copy);
+}
+
+int hook_system(const char *command)
+{
+    bool is_lent = command && lend_environment();
+    int rc = NEXT(system)(command);
+    if (is_lent)
+        carrier_take_back();
+    return rc;
+}
+
+FILE *hook_popen(const char *command, const char *mode)
+{
+    bool is_lent = lend_environment();
+    FILE *stream = NEXT(popen)(command, mode);
+    if (is_lent)
+        carrier_take_back();
+    return stream;
 }
 
 /* The list forms become vectors on the stack, as in libc: there is no other place that a vfork's child may write to. */
@@ -184,8 +306,15 @@ int hook_execle(const char *path, const char *argument, ...)
     return hook_execve(path, (char *const *)argv, envp);
 }
 
+void hook_exit(int status)
+{
+    process_exit_called(status);
+    NEXT(exit)(status);
+    __builtin_unreachable();
+}
+
 #define ENDS(name)              \
-    process_ending();           \
+    process_ending(status);     \
     NEXT(name)(status);         \
     system(exit_group, status); \
     __builtin_unreachable()
@@ -285,11 +414,11 @@ static void descriptor_edits(long number, long a, long b, long c)
 }
 
 /* An end by another name: what is finished goes out first. */
-static bool ends_by_call(long number)
+static bool ends_by_call(long number, long a)
 {
     switch (number) {
     case SYS_exit: thread_ends(); return true;
-    case SYS_exit_group: process_ending(); return true;
+    case SYS_exit_group: process_ending((int)a); return true;
     case SYS_execve: /* fallthrough */
     case SYS_execveat: process_before_exec(); return true;
     }
@@ -309,7 +438,7 @@ long syscall_watched(long number, long a, long b, long c, long d, long e, long f
             descriptor_copied((int)rc, (int)a);
         return rc;
     }
-    if (ends_by_call(number) || (number == SYS_prctl && !is_per_thread((int)a)))
+    if (ends_by_call(number, a) || (number == SYS_prctl && !is_per_thread((int)a)))
         return libc(number, a, b, c, d, e, f);
     bool is_filter = (number == SYS_seccomp && (a == SECCOMP_SET_MODE_FILTER || a == SECCOMP_SET_MODE_STRICT)) ||
                      (number == SYS_prctl && a == PR_SET_SECCOMP);

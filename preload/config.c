@@ -44,6 +44,12 @@ static bool read_BOOLEAN(const char *variable, struct slice value, bool *field)
     return *field || slice_equals_nocase(value, SLICE("false"));
 }
 
+static bool read_SWITCH(const char *variable, struct slice value, bool *field)
+{
+    *field = slice_equals(value, SLICE("1"));
+    return *field || slice_equals(value, SLICE("0")) || read_BOOLEAN(variable, value, field);
+}
+
 static bool read_INTEGER(const char *variable, struct slice value, uint32_t *field)
 {
     unsigned long long number;
@@ -98,6 +104,7 @@ static bool read_word(struct slice value, const char *const *words, unsigned *fi
         return true;                                                                    \
     }
 CHOICE(CHOICE_SAMPLER, choice_sampler)
+CHOICE(CHOICE_SDK, choice_sdk)
 CHOICE(CHOICE_EXPORTER, choice_exporter)
 CHOICE(CHOICE_PROTOCOL, choice_protocol)
 CHOICE(CHOICE_COMPRESSION, choice_compression)
@@ -157,14 +164,32 @@ static void read_sampler_arg(void)
 
 static void read_propagators(void)
 {
+    const struct {
+        struct slice name;
+        bool *is_wanted;
+    } known[] = {
+        {SLICE("tracecontext"), &config.extract_tracecontext},
+        {SLICE("baggage"), &config.propagate_baggage},
+        {SLICE("b3"), &config.propagate_b3},
+        {SLICE("b3multi"), &config.propagate_b3multi},
+    };
+    const size_t count = sizeof known / sizeof *known;
     struct slice rest = config.propagators, part;
     while (slice_next(&rest, ',', &part)) {
+        size_t i = 0;
         part = slice_trim(part);
-        if (slice_equals_nocase(part, SLICE("tracecontext")))
-            config.extract_tracecontext = true;
-        else if (part.len && !slice_equals_nocase(part, SLICE("baggage")) && !slice_equals_nocase(part, SLICE("none")))
-            notice_add("OTEL_PROPAGATORS", part, "not supported by this version; it is ignored");
+        while (i < count && !slice_equals_nocase(part, known[i].name))
+            i++;
+        if (i == count) {
+            if (part.len && !slice_equals_nocase(part, SLICE("none")))
+                notice_add("OTEL_PROPAGATORS", part, "not supported by this version; it is ignored");
+            continue;
+        }
+        *known[i].is_wanted = true;
+        if (known[i].is_wanted != &config.propagate_baggage)
+            config.b3_holds = known[i].is_wanted != &config.extract_tracecontext;
     }
+    config.propagates = config.extract_tracecontext || config.propagate_baggage || config.propagate_b3 || config.propagate_b3multi;
 }
 
 static void check_together(bool is_set)

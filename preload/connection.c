@@ -6,7 +6,10 @@
  */
 #include "connection.h"
 
+#include "altered.h"
+#include "causality.h"
 #include "clock.h"
+#include "config.h"
 #include "process.h"
 #include "thread.h"
 #include "tracer.h"
@@ -62,6 +65,13 @@ struct event {
     uint64_t since_ns;
     uint64_t now_ns;
     struct exchange *begun; /* by the last unit */
+    struct room *room;      /* of what was received; NULL: it may not be changed */
+    char *writable;         /* where the unit's first byte would lie in it */
+    uint32_t gone;          /* bytes of the unit that the program or the kernel has already */
+    uint32_t at;            /* where the unit begins, in what is about to be sent */
+    struct changes *changes; /* to what is about to be sent; or NULL */
+    const struct lineage *resumed;
+    size_t added;            /* bytes that were put into what was received */
 };
 
 static uint64_t event_now(struct event *event)
@@ -78,7 +88,9 @@ static void count(enum counter counter)
 
 static void stop_watching(struct connection *connection, enum counter why)
 {
-    if (atomic_exchange_explicit(&connection->state, CONNECTION_LEFT, memory_order_relaxed) != CONNECTION_LEFT)
+    const struct altered *pending = atomic_load_explicit(&connection->pending, memory_order_relaxed);
+    uint8_t state = pending && altered_owed(pending).len ? CONNECTION_OWES : CONNECTION_LEFT;
+    if (atomic_exchange_explicit(&connection->state, state, memory_order_relaxed) < CONNECTION_LEFT)
         count(why);
 }
 
@@ -112,6 +124,39 @@ struct connection *connection_create(enum role role, const struct address *peer,
     atomic_store_explicit(&connection->users, DESCRIPTOR_ONE, memory_order_release);
     count(COUNT_connections);
     return connection;
+}
+
+void connection_is_new(struct connection *connection)
+{
+    connection->is_whole = true;
+    connection->generation_of_process = process.generation;
+    if (role_of(connection) == ROLE_CLIENT)
+        connection->opener = causality_current();
+}
+
+bool connection_may_propagate(const struct connection *connection)
+{
+    return config.propagates && connection->is_whole && role_of(connection) == ROLE_CLIENT &&
+           connection->generation_of_process == process.generation;
+}
+
+struct altered *connection_take_pending(struct connection *connection)
+{
+    if (!atomic_load_explicit(&connection->pending, memory_order_relaxed))
+        return NULL;
+    return atomic_exchange_explicit(&connection->pending, NULL, memory_order_acquire);
+}
+
+/* Release: pairs with the acquire above. */
+void connection_put_pending(struct connection *connection, struct altered *pending)
+{
+    bool owes = altered_owed(pending).len, is_left = connection_is_left(connection);
+    if (owes || (pending->has_lineage && !is_left))
+        altered_give(atomic_exchange_explicit(&connection->pending, pending, memory_order_release));
+    else
+        altered_give(pending);
+    if (is_left)
+        atomic_store_explicit(&connection->state, owes ? CONNECTION_OWES : CONNECTION_LEFT, memory_order_relaxed);
 }
 
 static void drop_gathered(struct connection *connection, enum party sender)
@@ -242,6 +287,7 @@ static void connection_end(struct connection *connection)
     finish_on_close(connection, reason_of_close(connection));
     drop_gathered(connection, PARTY_CLIENT);
     drop_gathered(connection, PARTY_SERVER);
+    altered_give(connection_take_pending(connection));
     if (connection->unix_path)
         pool_give(&unix_paths, connection->unix_path);
     pool_give(&connections, connection);
@@ -315,10 +361,84 @@ void connection_leave(struct connection *connection, enum direction direction)
  * all the others need. */
 #define OPEN_MAX 256
 
-static void request_began(struct event *event, const struct message *message)
+/* From the last one on, so that the places of those before stay what they are. */
+static void apply(struct event *event, const struct changes *changes)
+{
+    struct room *room = event->room;
+    for (unsigned i = changes->count; i-- > 0;) {
+        const struct change *change = &changes->of[i];
+        char *at = event->writable + change->at;
+        if (!change->cut) {
+            memmove(at + change->len, at, (size_t)(room->end - at));
+            room->end += change->len;
+            room->left -= change->len;
+            room->added += change->len;
+        }
+        memcpy(at, change->text, change->len);
+    }
+}
+
+static bool has_room_for(const struct room *room, const struct changes *changes)
+{
+    size_t more = 0;
+    for (unsigned i = 0; i < changes->count; i++)
+        more += changes->of[i].cut ? 0 : changes->of[i].len;
+    return more <= room->left;
+}
+
+/* What the program reads names our span, so that what it hands on does. (Not a part of its callers' frames.) */
+static __attribute__((noinline)) void give_context(struct event *event, const struct message *message, struct slice head, struct exchange *exchange)
+{
+    struct change change[8];
+    char text[320];
+    struct changes changes = {.max = sizeof change / sizeof *change, .of = change, .text = text, .size = sizeof text};
+    const struct head of = {head, event->gone, message};
+    bool is_given = config.propagates && event->connection->is_whole && event->room && propagate(&changes, 0, &of, exchange, NULL) &&
+                    has_room_for(event->room, &changes);
+    if (is_given)
+        apply(event, &changes);
+    if (config.propagates)
+        count(is_given ? COUNT_context_in : COUNT_context_in_missed);
+    tracer_is_known(exchange, is_given && (config.extract_tracecontext || config.propagate_b3 || config.propagate_b3multi));
+}
+
+/* What is about to be sent names it. All of its head's changes are made, or none. */
+static void send_context(struct event *event, const struct message *message, struct slice head, const struct exchange *exchange,
+                         const struct lineage *lineage)
+{
+    const struct context onward = {.tracestate = lineage->tracestate, .baggage = lineage->baggage};
+    const struct head of = {head, event->gone, message};
+    bool is_done = event->resumed != NULL;
+    if (!is_done && event->changes) {
+        struct changes before = *event->changes;
+        is_done = propagate(event->changes, event->at, &of, exchange, &onward);
+        /* What is handed on was another request's: it may have ended meanwhile. */
+        if (lineage->request.exchange && (onward.tracestate.len || onward.baggage.len) && !live_is_open(lineage->request))
+            is_done = false;
+        if (!is_done)
+            event->changes->count = before.count, event->changes->used = before.used;
+    }
+    if (config.propagates)
+        count(is_done ? COUNT_context_out : COUNT_context_out_missed);
+}
+
+static void find_lineage(const struct event *event, const struct message *message, struct lineage *lineage)
+{
+    const struct connection *connection = event->connection;
+    bool is_first = atomic_load_explicit(&connection->begun, memory_order_relaxed) == 0;
+    if (event->resumed)
+        *lineage = *event->resumed;
+    else if (role_of(connection) == ROLE_CLIENT)
+        causality_of_client(message, is_first ? connection->opener : (struct live){NULL, 0}, lineage);
+    else
+        causality_of_server(message, lineage);
+}
+
+static __attribute__((noinline)) void request_began(struct event *event, const struct message *message, struct slice head)
 {
     struct connection *connection = event->connection;
     bool is_client = role_of(connection) == ROLE_CLIENT;
+    struct lineage lineage;
     struct tracer_connection of = {
         .kind = is_client ? SPAN_CLIENT : SPAN_SERVER,
         .protocol = connection->protocol->span_protocol,
@@ -336,26 +456,37 @@ static void request_began(struct event *event, const struct message *message)
         return;
     }
     uint64_t start_ns = is_client && event->since_ns ? event->since_ns : event_now(event);
-    struct exchange *exchange = tracer_begin(message, &of, start_ns);
+    find_lineage(event, message, &lineage);
+    struct exchange *exchange = tracer_begin(message, &of, &lineage, start_ns);
     event->begun = exchange;
-    if (exchange)
-        push_exchange(connection, exchange);
-    else
+    if (!exchange) {
         stop_watching(connection, COUNT_given_up_memory);
+        return;
+    }
+    if (is_client && !lineage.is_silent)
+        send_context(event, message, head, exchange, &lineage);
+    push_exchange(connection, exchange);
+    if (!is_client && !lineage.is_silent) {
+        connection->newest = live_of(exchange);
+        causality_request_read(exchange, open_requests(connection) == 1);
+        give_context(event, message, head, exchange);
+    }
 }
 
 static void response_began(struct event *event, const struct message *message)
 {
     struct exchange *exchange = oldest_exchange(event->connection);
+    if (role_of(event->connection) == ROLE_SERVER && !exchange->answered)
+        causality_answers(exchange);
     exchange->answered = true;
     exchange->record.status = message->status;
     exchange->last_ns = event_now(event);
 }
 
-static void message_arrived(struct event *event, const struct message *message)
+static void message_arrived(struct event *event, const struct message *message, struct slice unit)
 {
     if (message->kind == MESSAGE_REQUEST)
-        request_began(event, message);
+        request_began(event, message, unit);
     else if (message->kind == MESSAGE_RESPONSE)
         response_began(event, message);
     if (event->sender == PARTY_SERVER && (message->ends || message->tunnel) && message->kind != MESSAGE_INTERIM)
@@ -426,7 +557,7 @@ static ssize_t read_unit(struct event *event, struct slice in)
     struct stream *stream = &connection->streams[event->sender];
     ssize_t n = connection->protocol->parse(stream, event->sender, oldest ? oldest->hint : 0, in, &message);
     if (n > 0)
-        message_arrived(event, &message);
+        message_arrived(event, &message, (struct slice){in.ptr, (size_t)n});
     return n;
 }
 
@@ -492,8 +623,11 @@ static size_t gather_more(struct event *event, struct slice in)
 static void feed_rest(struct event *event, size_t done)
 {
     struct gather *gather = event->connection->gathered[event->sender];
+    struct room *room = event->room;
     event->connection->gathered[event->sender] = NULL;
+    event->room = NULL; /* the program has these bytes already */
     feed(event, (struct slice){gather->bytes + done, gather->len - done});
+    event->room = room;
     pool_give(&gathers, gather);
 }
 
@@ -505,16 +639,29 @@ static enum party sender_of(struct connection *connection, enum direction direct
     return (role_of(connection) == ROLE_CLIENT) == (direction == DIRECTION_SENT) ? PARTY_CLIENT : PARTY_SERVER;
 }
 
+/* Goes on behind the first `n` bytes, and behind what was put in between them. */
+static struct slice feed_after(struct event *event, struct slice in, size_t n)
+{
+    size_t added = event->room ? event->room->added : 0;
+    in = slice_after(in, n);
+    if (event->room)
+        event->room->added = 0, event->added += added;
+    return (struct slice){in.ptr + added, in.len};
+}
+
 static void feed(struct event *event, struct slice in)
 {
     struct connection *connection = event->connection;
     struct stream *stream = &connection->streams[event->sender];
     const uint64_t since_ns = event->since_ns;
-    while (in.len && connection->state != CONNECTION_LEFT) {
+    while (in.len && !connection_is_left(connection)) {
+        struct gather *gathered = connection->gathered[event->sender];
+        event->gone = gathered ? gathered->len : 0;
+        event->writable = (char *)(uintptr_t)in.ptr - event->gone;
         if (stream->skip) {
             in = slice_after(in, skip(event, in.len));
-        } else if (connection->gathered[event->sender]) {
-            in = slice_after(in, gather_more(event, in));
+        } else if (gathered) {
+            in = feed_after(event, in, gather_more(event, in));
             event->since_ns = since_ns;
         } else {
             ssize_t n = read_unit(event, in);
@@ -524,7 +671,7 @@ static void feed(struct event *event, struct slice in)
                 gather(event, in);
             if (n <= 0)
                 return;
-            in = slice_after(in, (size_t)n);
+            in = feed_after(event, in, (size_t)n);
         }
     }
 }
@@ -536,46 +683,198 @@ static void count_received(struct connection *connection, uint64_t bytes)
     atomic_store_explicit(&connection->received, before + bytes, memory_order_relaxed);
 }
 
-void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns)
+/* What the thread works on now (causality.h). */
+static void tell_causality(struct connection *connection, enum direction direction)
 {
-    struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns};
-    if (direction == DIRECTION_RECEIVED)
-        count_received(connection, in.len);
-    feed(&event, in);
+    bool is_server = role_of(connection) == ROLE_SERVER;
+    if (is_server && direction == DIRECTION_RECEIVED) {
+        if (open_requests(connection) == 1)
+            causality_touches(connection->newest);
+        return;
+    }
+    struct exchange *exchange = is_server == (direction == DIRECTION_SENT) ? oldest_exchange(connection) : NULL;
+    if (exchange && is_server)
+        causality_touches(live_of(exchange));
+    else if (exchange)
+        causality_answer_read(exchange);
 }
 
-size_t connection_announce(struct connection *connection, struct slice in, uint64_t since_ns, struct announced *announced)
+void connection_bytes(struct connection *connection, enum direction direction, struct slice in, uint64_t since_ns, struct room *room)
 {
-    struct event event = {.connection = connection, .sender = PARTY_CLIENT, .since_ns = since_ns};
-    struct stream *stream = &connection->streams[PARTY_CLIENT];
-    if (role_of(connection) != ROLE_CLIENT || stream->skip || connection->gathered[PARTY_CLIENT] || !in.len)
-        return 0;
-    announced->before = *stream;
-    ssize_t n = read_unit(&event, in);
-    if (n <= 0 || !event.begun) {
-        *stream = announced->before;
+    struct event event = {.connection = connection, .sender = sender_of(connection, direction), .since_ns = since_ns, .room = room};
+    if (direction == DIRECTION_RECEIVED)
+        count_received(connection, in.len);
+    tell_causality(connection, direction);
+    feed(&event, in);
+    if (room)
+        room->added = event.added;
+}
+
+/* --- before the call -------------------------------------------------------------------------------------------- */
+
+/* The parts behind `before` bytes that are in the buffer already; how many there are then. */
+static size_t put_together(struct gather *gather, size_t before, const struct outgoing_bytes *bytes, struct slice first)
+{
+    size_t len = before;
+    for (unsigned i = 0; i < bytes->count; i++) {
+        struct slice part = i ? bytes->part[i] : first;
+        size_t n = part.len < GATHER_MAX - len ? part.len : GATHER_MAX - len;
+        memcpy(gather->bytes + len, part.ptr, n);
+        len += n;
+    }
+    return len;
+}
+
+/* A head that is longer than the first part. */
+static ssize_t read_long_unit(struct event *event, const struct outgoing_bytes *bytes, struct slice first)
+{
+    struct gather *scratch = bytes->count > 1 ? pool_take(&gathers) : NULL;
+    ssize_t n = PARSE_MORE;
+    if (scratch) {
+        size_t len = put_together(scratch, 0, bytes, first);
+        n = read_unit(event, (struct slice){scratch->bytes, len});
+        pool_give(&gathers, scratch);
+    }
+    return n;
+}
+
+static void announce_head(struct event *event, struct announced *announced, uint32_t end, unsigned first_change)
+{
+    announced->head[announced->count++] = (struct announced_head){
+        .exchange = event->begun,
+        .end = end,
+        .first_change = first_change,
+        .changes_behind = event->changes ? event->changes->count : 0,
+        .after = event->connection->streams[PARTY_CLIENT],
+    };
+    event->begun = NULL;
+    event->resumed = NULL;
+}
+
+/* A request's head, and nothing else, at the beginning of `in`; the stream stays as it is where there is none. */
+static size_t announce_unit(struct event *event, const struct outgoing_bytes *bytes, struct slice in, struct announced *announced)
+{
+    struct stream *stream = &event->connection->streams[PARTY_CLIENT], before = *stream;
+    unsigned first_change = event->changes ? event->changes->count : 0;
+    ssize_t n = read_unit(event, in);
+    if (n == PARSE_MORE && !event->begun) {
+        *stream = before;
+        n = read_long_unit(event, bytes, in);
+    }
+    if (n <= 0 || !event->begun) {
+        *stream = before;
         return 0;
     }
-    announced->exchange = event.begun;
-    announced->after = *stream;
+    announce_head(event, announced, event->at + (uint32_t)n, first_change);
     return (size_t)n;
 }
 
-/* Somebody has sent or answered meanwhile what was not sent: not to be put in order. */
-void connection_retract(struct connection *connection, const struct announced *announced)
+/* The head whose beginning has gone. Returns how much of what is about to be sent belongs to it. */
+static size_t announce_gathered(struct event *event, const struct outgoing_bytes *bytes, struct announced *announced)
 {
-    struct exchange *newest = announced->exchange;
-    struct stream *stream = &connection->streams[PARTY_CLIENT];
-    bool is_as_left = !memcmp(stream, &announced->after, sizeof *stream);
-    /* Relaxed: the exchange is this thread's own. */
-    if (is_as_left && atomic_compare_exchange_strong_explicit(&connection->asked, &newest, announced->exchange->next,
-                                                              memory_order_relaxed, memory_order_relaxed)) {
-        count_one(&connection->begun, UINT32_MAX);
-        tracer_retract(announced->exchange);
+    struct stream *stream = &event->connection->streams[PARTY_CLIENT];
+    struct gather *gather = event->connection->gathered[PARTY_CLIENT];
+    size_t before = gather->len, len = put_together(gather, before, bytes, bytes->part[0]);
+    event->gone = (uint32_t)before;
+    event->at = (uint32_t)(0 - before);
+    event->since_ns = gather->since_ns;
+    ssize_t n = read_unit(event, (struct slice){gather->bytes, len});
+    event->gone = 0;
+    if (n <= 0 || (size_t)n <= before || !event->begun) {
         *stream = announced->before;
-        return;
+        return 0;
     }
-    stop_watching(connection, COUNT_given_up_contended);
+    announced->is_gathered = true;
+    announce_head(event, announced, (uint32_t)((size_t)n - before), 0);
+    return (size_t)n - before;
+}
+
+size_t connection_announce(struct connection *connection, const struct outgoing_bytes *bytes, uint64_t since_ns, struct changes *changes,
+                           const struct lineage *resumed, struct announced *announced)
+{
+    struct event event = {.connection = connection, .sender = PARTY_CLIENT, .since_ns = since_ns, .changes = changes, .resumed = resumed};
+    struct stream *stream = &connection->streams[PARTY_CLIENT];
+    struct slice in = bytes->part[0];
+    size_t done = bytes->skipped, n = 0;
+    announced->count = 0;
+    announced->is_gathered = false;
+    announced->before = announced->left = *stream;
+    if (role_of(connection) != ROLE_CLIENT || !in.len || (bytes->skipped && (stream->skip < bytes->skipped || stream->skip == SKIP_UNTIL_CLOSE)))
+        return 0;
+    stream->skip -= bytes->skipped;
+    if (connection->gathered[PARTY_CLIENT] && (n = announce_gathered(&event, bytes, announced)) == 0)
+        return 0;
+    for (event.since_ns = since_ns; n <= in.len; ) {
+        in = slice_after(in, n);
+        done += n;
+        if (!in.len || connection_is_left(connection) || announced->count == ANNOUNCED_MAX || stream->skip == SKIP_UNTIL_CLOSE)
+            break;
+        event.at = (uint32_t)done;
+        n = stream->skip ? (size_t)skip(&event, in.len) : announce_unit(&event, bytes, in, announced);
+        if (!n)
+            break;
+    }
+    if (n > in.len) /* a head that goes on in the next part */
+        done += n;
+    if (!announced->count) {
+        *stream = announced->before;
+        return 0;
+    }
+    announced->left = *stream;
+    return done;
+}
+
+void connection_keep_lineage(const struct exchange *exchange, struct lineage *lineage)
+{
+    const struct span_record *record = &exchange->record;
+    *lineage = (struct lineage){
+        .has_parent = record->has_parent,
+        .parent_is_remote = record->parent_is_remote,
+        .is_debug = exchange->is_debug,
+        .has_identity = true,
+        .identity_flags = record->trace_flags,
+        .request = exchange->request,
+    };
+    memcpy(lineage->parent.trace_id, record->trace_id, sizeof lineage->parent.trace_id);
+    memcpy(lineage->parent.parent_id, record->parent_id, sizeof lineage->parent.parent_id);
+    lineage->parent.flags = record->trace_flags;
+    memcpy(lineage->trace_id, record->trace_id, sizeof lineage->trace_id);
+    memcpy(lineage->span_id, record->span_id, sizeof lineage->span_id);
+}
+
+/* The newest request, which this thread has begun, as if it had not. False: somebody has answered meanwhile. */
+static bool take_back(struct connection *connection, struct exchange *exchange)
+{
+    struct exchange *newest = exchange;
+    /* Relaxed: the exchange is this thread's own. */
+    if (!atomic_compare_exchange_strong_explicit(&connection->asked, &newest, exchange->next, memory_order_relaxed, memory_order_relaxed))
+        return false;
+    count_one(&connection->begun, UINT32_MAX);
+    tracer_retract(exchange);
+    return true;
+}
+
+/* Somebody has sent or answered meanwhile what was not sent: not to be put in order. */
+size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length, unsigned *gone)
+{
+    struct stream *stream = &connection->streams[PARTY_CLIENT];
+    bool is_as_left = !memcmp(stream, &announced->left, sizeof *stream);
+    unsigned stay = 0;
+    while (stay < announced->count && announced->head[stay].end <= length)
+        stay++;
+    *gone = stay;
+    if (stay && announced->is_gathered)
+        drop_gathered(connection, PARTY_CLIENT);
+    if (length >= understood)
+        return understood;
+    for (unsigned i = announced->count; i-- > stay && is_as_left;)
+        is_as_left = take_back(connection, announced->head[i].exchange);
+    if (!is_as_left) {
+        stop_watching(connection, COUNT_given_up_contended);
+        return length;
+    }
+    *stream = stay ? announced->head[stay - 1].after : announced->before;
+    return stay ? announced->head[stay - 1].end : 0;
 }
 
 bool connection_awaits_answer(struct connection *connection)
@@ -594,6 +893,7 @@ void connection_unseen(struct connection *connection, enum direction direction, 
     struct event event = {.connection = connection, .sender = sender_of(connection, direction)};
     if (direction == DIRECTION_RECEIVED)
         count_received(connection, bytes);
+    tell_causality(connection, direction);
     if (connection->streams[event.sender].skip >= bytes)
         skip(&event, bytes);
     else

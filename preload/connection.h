@@ -13,6 +13,8 @@
 
 #include "address.h"
 #include "exchange.h"
+#include "lineage.h"
+#include "propagate.h"
 #include "protocol.h"
 
 #include <stdatomic.h>
@@ -30,8 +32,10 @@ enum connection_state {
     CONNECTION_FRESH,   /* nothing has passed yet that told the protocol */
     CONNECTION_WATCHED,
     CONNECTION_LEFT,    /* not ours to look at any more */
+    CONNECTION_OWES,    /* nor this one; but the rest of a line of ours must go out before what is sent next */
 };
 
+struct altered;
 struct gather;
 struct unix_path;
 
@@ -57,13 +61,28 @@ struct connection {
     /* What is looked at for each call ends here: two cache lines. */
     struct unix_path *unix_path; /* of the peer; or NULL */
     struct address peer;
+    bool is_whole;        /* we have seen it begin: what passes is all that has passed */
+    uint32_t generation_of_process; /* that saw it begin */
+    struct live opener;   /* of a client: what was being worked on when it was opened */
+    struct live newest;   /* of a server: the request that began last, by the direction of requests */
+    _Atomic(struct altered *) pending; /* of a client: a head that has left in part, with changes (altered.h); or NULL */
 };
 
 /* Nothing that passes it is looked at any more. */
 static inline bool connection_is_left(const struct connection *connection)
 {
+    return atomic_load_explicit(&connection->state, memory_order_relaxed) >= CONNECTION_LEFT;
+}
+
+/* A call on it goes straight to libc. */
+static inline bool connection_is_nothing_to_us(const struct connection *connection)
+{
     return atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT;
 }
+
+/* Whether a request that leaves may be given the context of its span: only where nothing that has passed was missed, or may
+ * have been sent by another process. */
+bool connection_may_propagate(const struct connection *connection);
 
 /* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
 static inline bool connection_may_ask(const struct connection *connection)
@@ -75,6 +94,9 @@ static inline bool connection_may_ask(const struct connection *connection)
 /* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
 struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path);
 
+/* It has just begun, so nothing has passed it. */
+void connection_is_new(struct connection *connection);
+
 /* One more descriptor, one less. After the last, its open requests have ended and the block is free. Sharing fails when
  * the last one went meanwhile: the block may be somebody else's. */
 bool connection_share(struct connection *connection);
@@ -85,8 +107,17 @@ void connection_release(struct connection *connection);
 bool connection_enter(struct connection *connection, enum direction direction);
 void connection_leave(struct connection *connection, enum direction direction);
 
-/* What happened, between enter and leave. `since_ns` is when the call began, for requests that are sent; 0: not known. */
-void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns);
+/* Room in the caller's memory behind the bytes that were received. */
+struct room {
+    char *end;
+    size_t left;
+    size_t added; /* bytes that were put in */
+};
+
+/* What happened, between enter and leave. `since_ns` is when the call began, for requests that are sent; 0: not known. Of
+ * bytes that are received `room` is theirs, and what the program will read may be changed there: a request's head names our
+ * span then. NULL: nothing may be changed. */
+void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns, struct room *room);
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t count);
 
 /* What this program asked is not answered yet, as far as we have seen. */
@@ -98,15 +129,46 @@ void connection_peer_closed(struct connection *connection);
 void connection_failed(struct connection *connection, enum direction direction, int error_number);
 void connection_finished_sending(struct connection *connection);
 
-/* A request is about to be sent, and its answer may be there before the call returns: between enter and leave, before the
- * call. Returns the length of its head, 0 if `bytes` do not begin with a whole one; `announced` is for taking it back,
- * when less than the head was sent. */
-struct announced {
-    struct exchange *exchange;
-    struct stream before, after;
+/* Requests are about to be sent, and their answers may be there before the call returns: between enter and leave, before the
+ * call. */
+#define ANNOUNCED_MAX 8
+#define OUTGOING_PARTS 17
+
+/* The bytes that are about to be sent: `skipped` that pass unseen, and then parts that follow each other. */
+struct outgoing_bytes {
+    uint64_t skipped;
+    unsigned count;
+    struct slice part[OUTGOING_PARTS];
 };
-size_t connection_announce(struct connection *connection, struct slice bytes, uint64_t since_ns, struct announced *announced);
-void connection_retract(struct connection *connection, const struct announced *announced);
+
+struct announced {
+    unsigned count;
+    struct announced_head {
+        struct exchange *exchange;
+        uint32_t end;                         /* of the head, in the call's bytes */
+        unsigned first_change, changes_behind; /* its changes, from the first to before the last */
+        struct stream after;
+    } head[ANNOUNCED_MAX];
+    struct stream before, left;
+    bool is_gathered; /* the first one's beginning had gone in an earlier call */
+};
+
+/* Begins the requests whose heads are whole, and puts the changes that make them name their spans into `changes`, counted in
+ * the call's bytes; NULL: they leave as they are. `resumed`: the lineage of a head that has left in part; or NULL. Returns how
+ * many of the bytes it has understood. */
+size_t connection_announce(struct connection *connection, const struct outgoing_bytes *bytes, uint64_t since_ns, struct changes *changes,
+                           const struct lineage *resumed, struct announced *announced);
+
+/* `length` of the `understood` bytes have gone: requests whose heads have not are taken back. Returns how many of the bytes
+ * stay understood, and in `*gone` how many of the requests. */
+size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length, unsigned *gone);
+
+/* What a head that has gone in part must be again, when its rest goes: before connection_settle. */
+void connection_keep_lineage(const struct exchange *exchange, struct lineage *lineage);
+
+/* A head that has left in part, with changes: taken for a call, put back after it. */
+struct altered *connection_take_pending(struct connection *connection);
+void connection_put_pending(struct connection *connection, struct altered *pending);
 
 /* Another process got the descriptor: requests that are open may be answered there. */
 void connection_hand_over(struct connection *connection);

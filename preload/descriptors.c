@@ -107,10 +107,13 @@ static struct slice unix_path_of(const struct sockaddr *socket, socklen_t len)
     return path;
 }
 
-static void watch(int fd, enum role role, const struct sockaddr *peer, socklen_t len)
+/* `is_new`: the kernel has just made it, nothing has passed it yet. */
+static void watch(int fd, enum role role, const struct sockaddr *peer, socklen_t len, bool is_new)
 {
     struct address address = address_of(peer, len);
     struct connection *connection = connection_create(role, &address, unix_path_of(peer, len));
+    if (connection && is_new)
+        connection_is_new(connection);
     replace(fd, (uintptr_t)connection);
 }
 
@@ -130,7 +133,7 @@ void descriptor_pair_made(int rc, const int pair[2], int domain, int type)
         return;
     for (int i = 0; i < 2; i++) {
         if ((type & SOCKET_TYPE_MASK) == SOCK_STREAM && domain == AF_UNIX)
-            watch(pair[i], ROLE_UNKNOWN, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t));
+            watch(pair[i], ROLE_UNKNOWN, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t), false);
         else
             forget(pair[i]);
     }
@@ -141,7 +144,7 @@ void descriptor_accepted(int fd, const struct sockaddr *peer, socklen_t len)
     if (fd < 0 || !may_act())
         return;
     if (len < (socklen_t)sizeof(sa_family_t) || is_stream_family(peer->sa_family))
-        watch(fd, ROLE_SERVER, peer, len);
+        watch(fd, ROLE_SERVER, peer, len, true);
     else
         forget(fd);
 }
@@ -174,7 +177,7 @@ void descriptor_connected(int rc, int fd, const struct sockaddr *peer, socklen_t
     if (!may_act())
         return;
     if (under_way && is_stream_family(peer->sa_family) && is_stream_socket(fd))
-        watch(fd, ROLE_CLIENT, peer, len);
+        watch(fd, ROLE_CLIENT, peer, len, true);
     else if (connection)
         replace(fd, FDTABLE_STREAM); /* refused, or taken back by AF_UNSPEC: it may be connected again */
 }
@@ -184,7 +187,7 @@ void descriptor_connects_by_sending(int fd, int flags, const struct sockaddr *to
 {
     if ((flags & MSG_FASTOPEN) && fdtable_entry(fd) == FDTABLE_STREAM && may_act() && len >= (socklen_t)sizeof(sa_family_t) &&
         len <= (socklen_t)sizeof(struct sockaddr_storage) && readable(to, len) && is_stream_family(to->sa_family))
-        watch(fd, ROLE_CLIENT, to, len);
+        watch(fd, ROLE_CLIENT, to, len, true);
 }
 
 void descriptor_shuts(int fd, int how)
@@ -269,7 +272,7 @@ void descriptor_handed_to_us(int fd, enum role role)
     if (socket_option(fd, SO_TYPE) != SOCK_STREAM || !is_stream_family(socket_option(fd, SO_DOMAIN)))
         return;
     if (system(getpeername, fd, &peer, &len) == 0)
-        watch(fd, role, &peer.any, len);
+        watch(fd, role, &peer.any, len, role == ROLE_SERVER);
 }
 
 void descriptor_handed_over(int fd)

@@ -6,11 +6,23 @@
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
 
+#include "live.h"
 #include "pool.h"
 #include "span.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 struct exchange {
     struct pool_block block;
+    _Atomic uint64_t open; /* the span's id while the request is open, else 0: what `struct live` asks */
+    uint64_t known_as;     /* the id under which the application has seen it (given.h); 0: under none */
+    struct live request;   /* of a client: the server request of this process that it is made for */
+    uintptr_t reader;      /* of a server: the thread that read its head */
+    uint32_t baggage_at;   /* behind the record, where it is not a part of it */
+    uint32_t baggage_len;
+    bool is_silent;        /* struct lineage */
+    bool is_debug;
     bool is_large;
     bool sampled;
     bool answered;       /* the head of the final response was seen */
@@ -21,6 +33,24 @@ struct exchange {
     struct exchange *next; /* behind this one, in the order of requests */
     struct span_record record; /* facts behind it, to the end of the block */
 };
+
+/* Acquire: pairs with the release of tracer.c, behind which the ids are there. */
+static inline bool live_is_open(struct live live)
+{
+    return live.id && atomic_load_explicit(&live.exchange->open, memory_order_acquire) == live.id;
+}
+
+static inline struct live live_of(struct exchange *exchange)
+{
+    return (struct live){exchange, atomic_load_explicit(&exchange->open, memory_order_relaxed)};
+}
+
+/* As it came with the request; `ptr` NULL where there was none. */
+static inline struct slice exchange_baggage(const struct exchange *exchange)
+{
+    return exchange->baggage_len ? (struct slice){(const char *)&exchange->record + exchange->baggage_at, exchange->baggage_len}
+                                 : (struct slice){NULL, 0};
+}
 
 #define EXCHANGE_SMALL 768
 #define EXCHANGE_LARGE (68 * 1024)

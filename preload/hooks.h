@@ -7,8 +7,12 @@
 
 #include "traffic.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,11 +25,13 @@
  * by another of its functions or by the system call (next.c), or fails with ENOSYS. */
 struct next {
 #define HOOK(type, name, params, args, before, after) type(*name) params;
+#define SENDS(type, name, params, args, before, altered, after) type(*name) params;
 #define OWN(type, name, params) type(*name) params;
 #define ASSEMBLY(name) void (*name)(void);
 #define FIND(type, name, params) type(*name) params;
 #include "hooks.def"
 #undef HOOK
+#undef SENDS
 #undef OWN
 #undef ASSEMBLY
 #undef FIND
@@ -44,11 +50,13 @@ __attribute__((visibility("hidden"))) void next_resolve(void);
 #define NEXT(name) (__builtin_expect(!next.name, 0) ? (next_resolve(), next.name) : next.name)
 
 #define HOOK(type, name, params, args, before, after) EXPORT type hook_##name params __asm__(#name);
+#define SENDS(type, name, params, args, before, altered, after) HOOK(type, name, params, args, before, after)
 #define OWN(type, name, params) EXPORT type hook_##name params __asm__(#name);
 #define ASSEMBLY(name)
 #define FIND(type, name, params)
 #include "hooks.def"
 #undef HOOK
+#undef SENDS
 #undef OWN
 #undef ASSEMBLY
 #undef FIND

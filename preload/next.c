@@ -24,11 +24,13 @@ long next_missing(void)
 
 static const struct symbol symbols[] = {
 #define HOOK(type, name, params, args, before, after) {#name, PLACE(name), false},
+#define SENDS(type, name, params, args, before, altered, after) {#name, PLACE(name), false},
 #define OWN(type, name, params) {#name, PLACE(name), false},
 #define ASSEMBLY(name) {#name, PLACE(name), false},
 #define FIND(type, name, params) {#name, PLACE(name), false},
 #include "hooks.def"
 #undef HOOK
+#undef SENDS
 #undef OWN
 #undef ASSEMBLY
 #undef FIND
@@ -69,6 +71,11 @@ static int execveat_call(int directory, const char *path, char *const argv[], ch
     return (int)answered(system(execveat, directory, path, argv, envp, flags));
 }
 
+static int epoll_pwait2_call(int epoll, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
+{
+    return (int)answered(system(epoll_pwait2, epoll, events, count, timeout, mask, sizeof(uint64_t)));
+}
+
 #define STAND_IN(name, other) (next.name = next.name ? next.name : (other))
 
 static void stand_in(void)
@@ -81,6 +88,7 @@ static void stand_in(void)
     STAND_IN(fcntl64, next.fcntl);
     STAND_IN(freopen64, next.freopen);
     STAND_IN(execveat, execveat_call);
+    STAND_IN(epoll_pwait2, epoll_pwait2_call);
     STAND_IN(_Fork, next.fork);
 }
 

@@ -6,7 +6,7 @@
 #include "readable.h"
 #include "thread.h"
 
-#define COPIES_MAX 17     /* of one call: a head of 64 kB. What lies behind them is not seen. */
+#define COPIES_MAX OUTGOING_PARTS /* of one call: a head of 64 kB. What lies behind them is not seen. */
 #define SKIP_WORTH 256    /* bytes that may pass unseen and are worth it; fewer are copied with their neighbours */
 #define VECTOR_MAX 1024   /* IOV_MAX: a vector that is longer is not sent */
 
@@ -176,4 +176,13 @@ void outgoing_give(struct sent_copy *copy)
         next = copy->next;
         give(copy);
     }
+}
+
+void outgoing_bytes(const struct sent_copy *copy, struct outgoing_bytes *bytes)
+{
+    bytes->skipped = copy->skipped;
+    bytes->count = 0;
+    do
+        bytes->part[bytes->count++] = (struct slice){copy->bytes, copy->len};
+    while ((copy = copy->next) != NULL && !copy->skipped && bytes->count < OUTGOING_PARTS);
 }

@@ -24,7 +24,7 @@ struct sent_copy {
     uint32_t len;
     struct sent_copy *next;
     uint64_t skipped; /* bytes that pass unseen before these */
-    uint32_t ahead;   /* of the first one: how much of it is a request's head that was announced before the call */
+    size_t ahead;     /* of the first one: how many of the call's bytes were understood before the call */
     struct announced announced;
     char bytes[OUTGOING_COPY];
 };
@@ -43,5 +43,8 @@ uint64_t outgoing_length(const struct outgoing *outgoing);
 struct sent_copy *outgoing_copy(const struct outgoing *outgoing, struct ahead *ahead);
 
 void outgoing_give(struct sent_copy *copy);
+
+/* The copies as connection_announce wants them: as far as they follow each other without a gap. */
+void outgoing_bytes(const struct sent_copy *copy, struct outgoing_bytes *bytes);
 
 #endif

@@ -2,7 +2,9 @@
 #include "process.h"
 
 #include "accounts.h"
+#include "carrier.h"
 #include "clock.h"
+#include "command.h"
 #include "config.h"
 #include "exporter_thread.h"
 #include "hooks.h"
@@ -85,6 +87,23 @@ static void adopt_standard_descriptors(void)
             descriptor_copied(fd, 0);
 }
 
+/* libc tells the exit status to a handler, also that of main(), and to nobody else. The first handler to be there is the last
+ * to be called, behind the destructors, ours too: then it is the end. musl has none of the kind. */
+static bool handler_is_to_come;
+
+static void handle_exit(int status, void *nothing)
+{
+    (void)nothing;
+    handler_is_to_come = false;
+    process_ending(status);
+}
+
+static void ask_for_exit_status(void)
+{
+    if (config.command_spans)
+        handler_is_to_come = NEXT(on_exit)(handle_exit, NULL) == 0;
+}
+
 void process_start(void)
 {
     static bool started;
@@ -97,6 +116,7 @@ void process_start(void)
     config_read(environ);
     if (config.sdk_disabled)
         return;
+    carrier_start(environ);
     notice_start();
     output_stderr_is();
     if (config.exporter == EXPORTER_CONSOLE)
@@ -105,6 +125,8 @@ void process_start(void)
     map_wiped_page();
     process.id = (int)system(getpid);
     process.enabled = true;
+    command_start(environ);
+    ask_for_exit_status();
     adopt_standard_descriptors();
 }
 
@@ -170,11 +192,18 @@ void process_retire(void)
         fdtable_take(fd); /* and is not ended: that could need memory */
 }
 
-void process_ending(void)
+void process_exit_called(int status)
+{
+    if (may_end())
+        command_will_exit(status);
+}
+
+void process_ending(int status)
 {
     if (!may_end())
         return;
     descriptors_process_exit();
+    command_ends(status);
     exporter_thread_flush();
     if (counter_total(COUNT_started)) /* a program that makes no span stays silent, whatever the configuration */
         notice_print();
@@ -188,5 +217,6 @@ __attribute__((constructor)) static void library_loaded(void)
 
 __attribute__((destructor)) static void library_unloaded(void)
 {
-    process_ending();
+    if (!handler_is_to_come)
+        process_ending(COMMAND_STATUS_UNKNOWN);
 }

@@ -50,9 +50,12 @@ static inline bool process_is_another(void)
     return process.id && system(getpid) != process.id;
 }
 
-/* Before the image is replaced or the process ends: spans out, within the budget. */
+/* Before the image is replaced or the process ends, with this status: spans out, within the budget. */
 void process_before_exec(void);
-void process_ending(void);
+void process_ending(int status);
+
+/* exit(3) was called: destructors and handlers are still to run. */
+void process_exit_called(int status);
 
 /* The process has put itself under a seccomp filter, which may kill it for a call that it never makes itself: from here
  * on nothing is watched and no system call made. What was held has been let out, and counted, by process_before_exec. */

@@ -8,6 +8,7 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include "live.h"
 #include "process.h"
 
 #include <stdatomic.h>
@@ -24,6 +25,18 @@ struct span_progress {
     uint64_t stage;          /* enum span_stage */
 };
 
+/* What a thread works on, and what is known of the way it works (causality.c). */
+struct thread_work {
+    struct live current;    /* the server request; it may have ended meanwhile */
+    struct live touched[2]; /* open ones that it has touched since it went back to its loop */
+    bool touched_more;      /* than those two */
+    bool has_read;          /* the head of the current one, itself */
+    bool is_loop;           /* it waits for several connections at once */
+    bool defers;            /* and has done so with a request of its own open: timers and queues may bring up any of them */
+    bool wait_was_endless;
+    bool one_event;         /* the last wait was, and one event ended it: what follows is about that one */
+};
+
 struct thread {
     uintptr_t inside;        /* frame of ours that is at work; 0 when none is */
     uint32_t vfork_depth;    /* > 0: in the child of a vfork, whose memory is its parent's (preload/vfork.S) */
@@ -34,6 +47,7 @@ struct thread {
     uint32_t pauses;         /* how often it has paused the exporter's thread and not unpaused it (exporter_thread.c) */
     uintptr_t paused;        /* frame that did so first */
     uint32_t random_process; /* the process generation it was seeded in; 0: never */
+    struct thread_work work;
 };
 
 extern __thread struct thread thread __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -1,9 +1,9 @@
-/* trace_context.c - reading a traceparent. See trace_context.h. */
+/* trace_context.c - reading and writing a traceparent. See trace_context.h. */
 #include "trace_context.h"
 
 #include "bytes16.h"
 
-#define VERSION_00_LENGTH 55
+#define VERSION_00_LENGTH TRACEPARENT_LENGTH
 
 /* Upper-case digits are invalid (section 3.2.2.3). */
 static int digit(char c)
@@ -53,4 +53,22 @@ bool trace_context_read(struct slice value, struct trace_context *context)
     memcpy(context->trace_id, trace_id, sizeof trace_id);
     memcpy(context->parent_id, &parent_id, sizeof parent_id);
     return (trace_id[0] | trace_id[1]) && parent_id;
+}
+
+void trace_context_write_id(char *at, const uint8_t *id, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        *at++ = digits[id[i] >> 4];
+        *at++ = digits[id[i] & 15];
+    }
+}
+
+void trace_context_write(char *at, const struct trace_context *context)
+{
+    memcpy(at, "00-", 3);
+    trace_context_write_id(at + 3, context->trace_id, sizeof context->trace_id);
+    at[TRACEPARENT_ID_AT - 1] = at[TRACEPARENT_FLAGS_AT - 1] = '-';
+    trace_context_write_id(at + TRACEPARENT_ID_AT, context->parent_id, sizeof context->parent_id);
+    trace_context_write_id(at + TRACEPARENT_FLAGS_AT, &context->flags, 1);
 }

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "exporter_thread.h"
+#include "given.h"
 #include "process.h"
 #include "trace_context.h"
 #include "waiting.h"
@@ -72,11 +73,15 @@ static bool root_is_sampled(enum choice_sampler sampler, const uint8_t *trace_id
     return true;
 }
 
-/* Specification, "Trace SDK", ParentBased: a remote parent decides. */
-static bool is_sampled(const struct span_record *record)
+/* Specification, "Trace SDK", ParentBased: a parent decides, wherever it is; and so does B3's decision without a parent. */
+static bool is_sampled(const struct span_record *record, const struct lineage *lineage)
 {
-    if (record->has_parent && config.sampler >= SAMPLER_PARENTBASED_ALWAYS_ON)
-        return record->trace_flags & TRACE_FLAG_SAMPLED;
+    if (lineage->has_identity)
+        return lineage->identity_flags & TRACE_FLAG_SAMPLED;
+    if (lineage->is_debug)
+        return true;
+    if (((lineage->has_parent && !lineage->is_undecided) || lineage->has_decision) && config.sampler >= SAMPLER_PARENTBASED_ALWAYS_ON)
+        return lineage->parent.flags & TRACE_FLAG_SAMPLED;
     return root_is_sampled(config.sampler, record->trace_id);
 }
 
@@ -91,26 +96,51 @@ static void fill_random(uint8_t *id, size_t count)
     }
 }
 
-static void set_identity(struct span_record *record, const struct message *request)
+static void set_identity(struct span_record *record, const struct lineage *lineage)
 {
-    struct trace_context parent;
-    /* Only what arrives names a parent for certain; whose a header that leaves is, causality must tell. */
-    if (record->kind == SPAN_SERVER && config.extract_tracecontext && request->traceparent.ptr &&
-        !request->traceparent_twice && trace_context_read(request->traceparent, &parent)) {
-        memcpy(record->trace_id, parent.trace_id, 16);
-        memcpy(record->parent_id, parent.parent_id, 8);
-        record->trace_flags = parent.flags;
-        record->has_parent = record->parent_is_remote = 1;
+    if (lineage->has_parent) {
+        memcpy(record->trace_id, lineage->parent.trace_id, 16);
+        memcpy(record->parent_id, lineage->parent.parent_id, 8);
+        record->trace_flags = lineage->parent.flags;
+        record->has_parent = 1;
+        record->parent_is_remote = lineage->parent_is_remote;
+    } else if (lineage->has_identity) {
+        memcpy(record->trace_id, lineage->trace_id, 16);
+        record->trace_flags = lineage->identity_flags;
     } else {
         fill_random(record->trace_id, 16);
         record->trace_flags = TRACE_FLAG_RANDOM;
     }
-    fill_random(record->span_id, 8);
+    if (lineage->has_identity)
+        memcpy(record->span_id, lineage->span_id, 8);
+    else
+        fill_random(record->span_id, 8);
 }
 
-static size_t facts_size(const struct message *request, struct slice unix_path)
+struct trace_context tracer_ids(const struct exchange *exchange)
 {
-    size_t size = unix_path.len ? fact_size(unix_path.len) : 0;
+    struct trace_context ids = {.flags = exchange->record.trace_flags};
+    memcpy(ids.trace_id, exchange->record.trace_id, sizeof ids.trace_id);
+    memcpy(ids.parent_id, exchange->record.span_id, sizeof ids.parent_id);
+    return ids;
+}
+
+void tracer_is_known(struct exchange *exchange, bool is_given)
+{
+    const struct span_record *record = &exchange->record;
+    if (is_given || record->has_parent)
+        memcpy(&exchange->known_as, is_given ? record->span_id : record->parent_id, sizeof exchange->known_as);
+    given_add(exchange);
+}
+
+static bool is_baggage(const struct message *request, size_t i)
+{
+    return request->facts[i].key == FACT_BAGGAGE;
+}
+
+static size_t facts_size(const struct message *request, const struct lineage *lineage, struct slice unix_path)
+{
+    size_t size = (unix_path.len ? fact_size(unix_path.len) : 0) + (lineage->tracestate.len ? fact_size(lineage->tracestate.len) : 0);
     for (size_t i = 0; i < request->fact_count; i++)
         size += fact_size(request->facts[i].text.len);
     return size;
@@ -141,28 +171,91 @@ static struct exchange *exchange_take(size_t facts)
     return exchange;
 }
 
-static void add_facts(struct exchange *exchange, const struct message *request, struct slice unix_path)
+static bool is_tracestate(const struct message *request, size_t i)
 {
-    size_t capacity = exchange_capacity(exchange);
-    exchange->record.facts_dropped = (uint16_t)request->facts_dropped;
-    for (size_t i = 0; i < request->fact_count; i++)
-        if (request->facts[i].key != FACT_TRACESTATE || exchange->record.has_parent)
-            span_add_fact(&exchange->record, capacity, request->facts[i].key, request->facts[i].text);
-    if (unix_path.len)
-        span_add_fact(&exchange->record, capacity, FACT_UNIX_PATH, unix_path);
+    return request->facts[i].key == FACT_TRACESTATE;
 }
 
-struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, uint64_t now_ns)
+/* A list cut in several fields is one list (RFC 9110 section 5.3). Where the request brings none it is the parent's. */
+static void add_tracestate(struct exchange *exchange, const struct message *request, const struct lineage *lineage)
 {
-    counter_add(thread_stripe(), COUNT_started, 1);
-    thread_span_stage(SPAN_STAGE_STARTED);
-    struct exchange *exchange = exchange_take(facts_size(request, connection->unix_path));
+    struct span_record *record = &exchange->record;
+    struct fact *fact = (struct fact *)((char *)record + record->size);
+    size_t len = 0, room = exchange_capacity(exchange) - record->size;
+    bool fits = true;
+    for (size_t i = 0; i < request->fact_count && record->has_parent; i++) {
+        struct slice text = request->facts[i].text;
+        size_t comma = len != 0;
+        if (!is_tracestate(request, i) || !text.len || !fits)
+            continue;
+        fits = len + comma + text.len <= UINT16_MAX && fact_size(len + comma + text.len) <= room;
+        if (!fits)
+            continue;
+        ((char *)(fact + 1))[len] = ',';
+        memcpy((char *)(fact + 1) + len + comma, text.ptr, text.len);
+        len += comma + text.len;
+    }
+    if (!fits) {
+        record->facts_dropped++;
+    } else if (len) {
+        *fact = (struct fact){.key = FACT_TRACESTATE, .len = (uint16_t)len};
+        record->size += (uint32_t)fact_size(len);
+    } else if (lineage->tracestate.len) {
+        span_add_fact(record, exchange_capacity(exchange), FACT_TRACESTATE, lineage->tracestate);
+    }
+}
+
+/* An unsampled one is handed on like any other, and has no facts but what is handed on with it. */
+static void add_facts(struct exchange *exchange, const struct message *request, const struct lineage *lineage, struct slice unix_path)
+{
+    size_t capacity = exchange_capacity(exchange);
+    struct span_record *record = &exchange->record;
+    record->facts_dropped = (uint16_t)request->facts_dropped;
+    for (size_t i = 0; i < request->fact_count && exchange->sampled; i++)
+        if (!is_baggage(request, i) && !is_tracestate(request, i))
+            span_add_fact(record, capacity, request->facts[i].key, request->facts[i].text);
+    add_tracestate(exchange, request, lineage);
+    if (unix_path.len && exchange->sampled)
+        span_add_fact(record, capacity, FACT_UNIX_PATH, unix_path);
+}
+
+/* Behind the record, so that it is never sent. A list cut in several fields is one list. */
+static void add_baggage(struct exchange *exchange, const struct message *request)
+{
+    size_t capacity = exchange_capacity(exchange);
+    char *at = (char *)&exchange->record + exchange->record.size;
+    exchange->baggage_at = exchange->record.size;
+    exchange->baggage_len = 0;
+    for (size_t i = 0; i < request->fact_count && config.propagate_baggage; i++) {
+        struct slice text = request->facts[i].text;
+        size_t len = exchange->baggage_len, comma = len != 0;
+        if (!is_baggage(request, i) || !text.len || exchange->baggage_at + len + comma + text.len > capacity)
+            continue;
+        at[len] = ',';
+        memcpy(at + len + comma, text.ptr, text.len);
+        exchange->baggage_len = (uint32_t)(len + comma + text.len);
+    }
+}
+
+struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, const struct lineage *lineage,
+                              uint64_t now_ns)
+{
+    bool is_counted = !lineage->is_silent;
+    if (is_counted) {
+        counter_add(thread_stripe(), COUNT_started, 1);
+        thread_span_stage(SPAN_STAGE_STARTED);
+    }
+    struct exchange *exchange = exchange_take(facts_size(request, lineage, connection->unix_path));
     if (!exchange) {
-        counter_add(thread_stripe(), COUNT_dropped_memory, 1);
+        counter_add(thread_stripe(), COUNT_dropped_memory, is_counted);
         thread_span_stage(SPAN_STAGE_NONE);
         return NULL;
     }
     exchange->answered = false;
+    exchange->is_silent = lineage->is_silent;
+    exchange->is_debug = lineage->is_debug;
+    exchange->request = lineage->request;
+    exchange->known_as = 0;
     exchange->hint = request->hint;
     exchange->generation = process.generation;
     exchange->forks = process.forks;
@@ -177,22 +270,31 @@ struct exchange *tracer_begin(const struct message *request, const struct tracer
         .start_ns = now_ns,
         .peer = *connection->peer,
     };
-    set_identity(&exchange->record, request);
-    exchange->sampled = is_sampled(&exchange->record);
-    if (exchange->sampled) {
+    set_identity(&exchange->record, lineage);
+    exchange->sampled = !lineage->is_silent && is_sampled(&exchange->record, lineage);
+    if (exchange->sampled)
         exchange->record.trace_flags |= TRACE_FLAG_SAMPLED;
-        add_facts(exchange, request, connection->unix_path);
-        open_add(1);
-    } else {
+    else
         exchange->record.trace_flags &= (uint8_t)~TRACE_FLAG_SAMPLED;
+    add_facts(exchange, request, lineage, connection->unix_path);
+    add_baggage(exchange, request);
+    if (exchange->sampled)
+        open_add(1);
+    else if (is_counted)
         counter_add(thread_stripe(), COUNT_sampled_out, 1);
-    }
     thread_span_stage(SPAN_STAGE_NONE);
+    uint64_t id;
+    memcpy(&id, exchange->record.span_id, sizeof id);
+    /* Release: pairs with the acquire in live_is_open. */
+    atomic_store_explicit(&exchange->open, lineage->is_silent ? 0 : id, memory_order_release);
     return exchange;
 }
 
 static void exchange_give(struct exchange *exchange)
 {
+    atomic_store_explicit(&exchange->open, 0, memory_order_relaxed);
+    if (exchange->record.kind == SPAN_SERVER)
+        given_remove(exchange);
     if (exchange->is_large)
         pool_give(&large_exchanges, exchange);
     else
@@ -261,7 +363,7 @@ void tracer_drop(struct exchange *exchange, enum counter reason)
 void tracer_retract(struct exchange *exchange)
 {
     const struct span_progress interrupted = thread.progress;
-    if (exchange->generation == process.generation) {
+    if (exchange->generation == process.generation && !exchange->is_silent) {
         counter_add(thread_stripe(), COUNT_started, -UINT64_C(1));
         if (exchange->sampled)
             open_add(-1);
@@ -270,6 +372,30 @@ void tracer_retract(struct exchange *exchange)
         progress_back_to(&interrupted);
     }
     exchange_give(exchange);
+}
+
+bool tracer_is_sampled(const struct span_record *record)
+{
+    struct lineage lineage = {.parent.flags = record->trace_flags, .has_parent = record->has_parent};
+    return is_sampled(record, &lineage);
+}
+
+void tracer_report(struct span_record *record)
+{
+    const struct span_progress interrupted = thread.progress;
+    bool is_queued = false;
+    counter_add(thread_stripe(), COUNT_started, 1);
+    if (record->trace_flags & TRACE_FLAG_SAMPLED) {
+        open_add(1);
+        thread_span_stage(SPAN_STAGE_PUSHED);
+        is_queued = deliver(record);
+        open_add(-1);
+    } else {
+        counter_add(thread_stripe(), COUNT_sampled_out, 1);
+    }
+    progress_back_to(&interrupted);
+    if (is_queued)
+        exporter_thread_notify();
 }
 
 void tracer_recover(void)

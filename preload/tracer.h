@@ -11,6 +11,7 @@
 #include "counters.h"
 #include "exchange.h"
 #include "exporter_thread.h"
+#include "lineage.h"
 #include "protocol.h"
 #include "thread.h"
 
@@ -24,7 +25,14 @@ struct tracer_connection {
 
 /* A request began. Counted as started; as sampled out at once when the sampler does not want it (the exchange is
  * needed all the same, to keep requests and responses paired). NULL when there is no memory: counted as dropped. */
-struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, uint64_t now_ns);
+struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, const struct lineage *lineage,
+                              uint64_t now_ns);
+
+/* The ids that it has, for those who are told of them. */
+struct trace_context tracer_ids(const struct exchange *exchange);
+
+/* The application has seen this server request under its own id, or (`is_given` false) under its parent's. */
+void tracer_is_known(struct exchange *exchange, bool is_given);
 
 /* The span ends at end_ns and goes into the queue. */
 void tracer_finish(struct exchange *exchange, uint64_t end_ns, enum span_error error, int error_number);
@@ -34,6 +42,12 @@ void tracer_drop(struct exchange *exchange, enum counter reason);
 
 /* The request was not sent after all: as if it had never begun. */
 void tracer_retract(struct exchange *exchange);
+
+/* Whether the sampler wants a span: by its trace id, and by its parent's flags where it has a parent. */
+bool tracer_is_sampled(const struct span_record *record);
+
+/* A span that was made elsewhere, and is over: counted as started, and as sampled out by its flags or sent on its way. */
+void tracer_report(struct span_record *record);
 
 /* This thread was taken out of one of the calls above by a longjmp: its span is put in order in the accounts. */
 void tracer_recover(void);

@@ -5,12 +5,15 @@
  */
 #include "traffic.h"
 
+#include "altered.h"
 #include "clock.h"
 #include "outgoing.h"
 #include "readable.h"
+#include "system.h"
 #include "tracer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 
 int *__errno_location(void);
@@ -69,34 +72,34 @@ static bool is_single_threaded(void)
     return libc_single_threaded && *libc_single_threaded;
 }
 
-/* The answer may reach another thread before the call has returned in this one. */
-static void announce(const struct call *call)
+/* The kernel reads the pages of such a call later, or does not put it into the stream. */
+static bool may_be_altered(int flags)
+{
+    return !(flags & (MSG_OOB | MSG_ZEROCOPY));
+}
+
+/* The answer may reach another thread before the call has returned in this one; and a head must name its span before it goes. */
+static void announce(struct call *call, int flags)
 {
     struct sent_copy *copy = call->copy;
+    struct outgoing_bytes bytes;
     copy->ahead = 0;
-    if (copy->skipped || !connection_may_ask(call->connection) || !enter(call, DIRECTION_SENT))
+    if (atomic_load_explicit(&call->connection->role, memory_order_relaxed) != ROLE_CLIENT || flags & MSG_OOB || !enter(call, DIRECTION_SENT))
         return;
-    copy->ahead = (uint32_t)connection_announce(call->connection, (struct slice){copy->bytes, copy->len}, call->since_ns, &copy->announced);
+    if (!call->altered && connection_may_propagate(call->connection) && may_be_altered(flags))
+        call->altered = altered_take();
+    struct altered *altered = call->altered;
+    outgoing_bytes(copy, &bytes);
+    copy->ahead = connection_announce(call->connection, &bytes, call->since_ns, altered ? &altered->changes : NULL,
+                                      altered && altered->has_lineage ? &altered->lineage : NULL, &copy->announced);
     leave(call, DIRECTION_SENT);
 }
 
-/* Less than what was announced has gone. */
-static void retract(const struct call *call)
-{
-    if (!enter(call, DIRECTION_SENT))
-        return;
-    connection_retract(call->connection, &call->copy->announced);
-    call->copy->ahead = 0;
-    leave(call, DIRECTION_SENT);
-}
-
-/* Before the call, in a program of several threads (outgoing.h). */
-static void look_at(struct call *call, const struct outgoing *outgoing)
+/* Before the call: what must be seen of it (outgoing.h). */
+static void copy_ahead(struct call *call, const struct outgoing *outgoing, uint64_t length, int flags)
 {
     struct ahead ahead;
     uint64_t unseen = connection_sent_unseen(call->connection);
-    uint64_t length = unseen == SKIP_UNTIL_CLOSE ? 0 : outgoing_length(outgoing);
-    call->was_looked_at = true;
     if (length <= unseen)
         return;
     if (length <= OUTGOING_COPY && !unseen) {
@@ -107,35 +110,191 @@ static void look_at(struct call *call, const struct outgoing *outgoing)
         leave(call, DIRECTION_SENT);
     }
     if (call->copy)
-        announce(call);
+        announce(call, flags);
 }
 
-void traffic_sending_bytes(struct call *call, const void *bytes, size_t len)
+/* The caller's bytes go as they are; what is owed of an earlier call stays owed. */
+static void leave_as_it_is(struct call *call)
 {
+    struct altered *altered = call->altered;
+    call->altered = NULL;
+    altered_keep(altered, altered->kept);
+    if (altered->kept || altered->has_lineage)
+        connection_put_pending(call->connection, altered);
+    else
+        altered_give(altered);
+}
+
+static void look_at(struct call *call, const struct outgoing *outgoing, int flags)
+{
+    uint64_t length = connection_sent_unseen(call->connection) == SKIP_UNTIL_CLOSE ? 0 : outgoing_length(outgoing);
+    call->was_looked_at = true;
+    copy_ahead(call, outgoing, length, flags);
+}
+
+/* One vector, before the call. */
+static void sending(struct call *call, const struct iovec *iov, size_t count, int flags)
+{
+    const struct outgoing outgoing = {.iov = iov, .count = count};
     traffic_sending(call);
-    if (!is_single_threaded())
-        look_at(call, &(struct outgoing){.iov = &(struct iovec){(void *)(uintptr_t)bytes, len}, .count = 1});
+    call->altered = connection_take_pending(call->connection);
+    if (!is_single_threaded() || call->altered || connection_may_propagate(call->connection))
+        look_at(call, &outgoing, flags);
+    if (call->altered && (!(call->altered->changes.count || call->altered->has_lineage) || !may_be_altered(flags) || !outgoing_length(&outgoing) ||
+                          !altered_build(call->altered, iov, count)))
+        leave_as_it_is(call);
+}
+
+void traffic_sending_bytes(struct call *call, const void *bytes, size_t len, int flags)
+{
+    sending(call, &(struct iovec){(void *)(uintptr_t)bytes, len}, 1, flags);
 }
 
 void traffic_sending_vector(struct call *call, const struct iovec *iov, size_t count)
 {
-    traffic_sending(call);
-    if (!is_single_threaded())
-        look_at(call, &(struct outgoing){.iov = iov, .count = count});
+    sending(call, iov, count, 0);
 }
 
-void traffic_sending_message(struct call *call, const struct msghdr *message)
+void traffic_sending_message(struct call *call, const struct msghdr *message, int flags)
 {
-    traffic_sending(call);
-    if (!is_single_threaded() && readable(message, sizeof *message))
-        look_at(call, &(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});
+    if (readable(message, sizeof *message))
+        sending(call, message->msg_iov, message->msg_iovlen, flags);
 }
 
 void traffic_sending_messages(struct call *call, const struct mmsghdr *messages, unsigned count)
 {
     traffic_sending(call);
     if (!is_single_threaded())
-        look_at(call, &(struct outgoing){.messages = messages, .count = count});
+        look_at(call, &(struct outgoing){.messages = messages, .count = count}, 0);
+}
+
+/* --- what the kernel is given ------------------------------------------------------------------------------- */
+
+const struct iovec *traffic_pieces(const struct call *call)
+{
+    return call->altered->pieces;
+}
+
+int traffic_piece_count(const struct call *call)
+{
+    return (int)call->altered->count;
+}
+
+struct msghdr traffic_message(const struct call *call, const struct msghdr *message)
+{
+    struct msghdr altered = *message;
+    altered.msg_iov = call->altered->pieces;
+    altered.msg_iovlen = call->altered->count;
+    return altered;
+}
+
+static bool would_wait(int fd, int flags)
+{
+    struct timeval limit = {0};
+    socklen_t len = sizeof limit;
+    return !(flags & MSG_DONTWAIT) && !(system(fcntl, fd, F_GETFL, 0) & O_NONBLOCK) &&
+           !(system(getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) == 0 && (limit.tv_sec || limit.tv_usec));
+}
+
+/* The rest of a line that has left in part. False: the kernel does not take it yet. */
+static bool send_owed(struct altered *altered, int fd, int flags)
+{
+    for (struct slice owed; (owed = altered_owed(altered)).len;) {
+        long sent = system(sendto, fd, owed.ptr, owed.len, MSG_NOSIGNAL | flags, NULL, 0);
+        if (sent <= 0)
+            return false;
+        altered_sent(altered, (size_t)sent);
+    }
+    return true;
+}
+
+/* The kernel has taken only bytes of ours. The caller is told what it would have been told if it had taken none: that it is to
+ * try again, as after a signal where it would have waited (send(2)). */
+static ssize_t nothing_of_the_callers(struct call *call, int flags)
+{
+    send_owed(call->altered, call->fd, MSG_DONTWAIT);
+    *__errno_location() = would_wait(call->fd, flags) ? EINTR : EAGAIN;
+    return -1;
+}
+
+static ssize_t callers_share(struct call *call, ssize_t sent, int flags)
+{
+    if (sent <= 0)
+        return sent;
+    size_t callers = altered_sent(call->altered, (size_t)sent);
+    return callers ? (ssize_t)callers : nothing_of_the_callers(call, flags);
+}
+
+void traffic_sending_unseen(struct call *call)
+{
+    traffic_sending(call);
+    struct altered *pending = connection_take_pending(call->connection);
+    if (!pending)
+        return;
+    call->must_wait = !send_owed(pending, call->fd, 0);
+    connection_put_pending(call->connection, pending);
+}
+
+ssize_t traffic_waits(void)
+{
+    *__errno_location() = EAGAIN;
+    return -1;
+}
+
+/* --- after the call ----------------------------------------------------------------------------------------- */
+
+static bool has_gone_in_part(const struct altered *altered, const struct announced_head *head)
+{
+    for (unsigned i = head->first_change; i < head->changes_behind; i++)
+        if (altered->change[i].sent)
+            return true;
+    return false;
+}
+
+/* Of the heads that have not gone whole: what has gone of one stays what it is, the others will be looked at again. */
+static void keep_changes(struct altered *altered, const struct announced *announced, size_t length)
+{
+    unsigned cut = 0;
+    bool is_resumed = altered->has_lineage && announced->is_gathered;
+    while (cut < announced->count && announced->head[cut].end <= length)
+        cut++;
+    if (is_resumed && cut)
+        altered->has_lineage = false;
+    if (cut == announced->count)
+        return;
+    const struct announced_head *head = &announced->head[cut];
+    if (is_resumed && !cut) {
+        altered_keep(altered, altered->kept);
+    } else if (has_gone_in_part(altered, head)) {
+        connection_keep_lineage(head->exchange, &altered->lineage);
+        altered->has_lineage = true;
+        altered_keep(altered, head->changes_behind);
+    } else {
+        altered_keep(altered, head->first_change);
+    }
+}
+
+static void put_back(struct call *call, size_t length)
+{
+    struct altered *altered = call->altered;
+    altered_advance(altered, length);
+    if (is_same(call))
+        connection_put_pending(call->connection, altered);
+    else
+        altered_give(altered);
+}
+
+/* What was announced, and how much of it has gone. */
+static void settle(struct call *call, size_t length)
+{
+    struct sent_copy *copy = call->copy;
+    unsigned gone;
+    if (call->altered)
+        keep_changes(call->altered, &copy->announced, length);
+    if ((length >= copy->ahead && !copy->announced.is_gathered) || !enter(call, DIRECTION_SENT))
+        return;
+    copy->ahead = connection_settle(call->connection, &copy->announced, copy->ahead, length, &gone);
+    leave(call, DIRECTION_SENT);
 }
 
 static void failed(const struct call *call, enum direction direction, int error_number)
@@ -161,14 +320,28 @@ static bool is_empty(const struct iovec *iov, size_t count)
 }
 
 /* `length` bytes of the vector. */
-static void feed(const struct call *call, enum direction direction, const struct iovec *iov, size_t count, size_t length)
+static void feed(const struct call *call, const struct iovec *iov, size_t count, size_t length)
 {
     for (size_t i = 0; i < count && length; i++) {
         size_t n = iov[i].iov_len < length ? iov[i].iov_len : length;
         if (n)
-            connection_bytes(call->connection, direction, (struct slice){iov[i].iov_base, n}, call->since_ns);
+            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){iov[i].iov_base, n}, call->since_ns, NULL);
         length -= n;
     }
+}
+
+/* The same of what was received: there may be room behind it. Returns how many bytes were put in. */
+static size_t feed_received(const struct call *call, const struct iovec *iov, size_t count, size_t length)
+{
+    struct room room = {.end = NULL};
+    for (size_t i = 0; i < count && length; i++) {
+        size_t n = iov[i].iov_len < length ? iov[i].iov_len : length;
+        length -= n;
+        room = (struct room){.end = (char *)iov[i].iov_base + n, .left = length ? 0 : iov[i].iov_len - n};
+        if (n)
+            connection_bytes(call->connection, DIRECTION_RECEIVED, (struct slice){iov[i].iov_base, n}, 0, &room);
+    }
+    return room.added;
 }
 
 static uint64_t shorter(uint64_t a, uint64_t b)
@@ -179,17 +352,20 @@ static uint64_t shorter(uint64_t a, uint64_t b)
 /* From the copies; what they do not hold was found not to matter, or is given up if it does. */
 static void feed_copies(const struct call *call, uint64_t length)
 {
-    size_t ahead = call->copy ? call->copy->ahead : 0;
-    for (const struct sent_copy *copy = call->copy; copy && length; copy = copy->next, ahead = 0) {
-        uint64_t skipped = shorter(copy->skipped, length), n = shorter(copy->len, length - skipped);
-        if (skipped)
+    const uint64_t ahead = call->copy ? call->copy->ahead : 0;
+    uint64_t at = 0;
+    for (const struct sent_copy *copy = call->copy; copy && at < length; copy = copy->next) {
+        uint64_t skipped = shorter(copy->skipped, length - at);
+        if (skipped && at >= ahead)
             connection_unseen(call->connection, DIRECTION_SENT, skipped);
-        if (n > ahead)
-            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){copy->bytes + ahead, (size_t)n - ahead}, call->since_ns);
-        length -= skipped + n;
+        at += skipped;
+        uint64_t n = shorter(copy->len, length - at), known = at < ahead ? shorter(ahead - at, n) : 0;
+        if (n > known)
+            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){copy->bytes + known, (size_t)(n - known)}, call->since_ns, NULL);
+        at += n;
     }
-    if (length)
-        connection_unseen(call->connection, DIRECTION_SENT, length);
+    if (at < length)
+        connection_unseen(call->connection, DIRECTION_SENT, length - at);
 }
 
 static void feed_sent(const struct call *call, const struct iovec *iov, size_t count, size_t length)
@@ -197,32 +373,34 @@ static void feed_sent(const struct call *call, const struct iovec *iov, size_t c
     if (call->was_looked_at)
         feed_copies(call, length);
     else
-        feed(call, DIRECTION_SENT, iov, count, length);
+        feed(call, iov, count, length);
 }
 
-void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
-        return; /* not a step in the stream */
+        return length; /* not a step in the stream */
     if (length < 0) {
         failed(call, DIRECTION_RECEIVED, *__errno_location());
-        return;
+        return length;
     }
     if ((length == 0 && is_empty(iov, count)) || !enter(call, DIRECTION_RECEIVED))
-        return;
+        return length;
+    size_t added = 0;
     if (length == 0)
         connection_peer_closed(call->connection);
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
         connection_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
     else
-        feed(call, DIRECTION_RECEIVED, iov, count, (size_t)length);
+        added = feed_received(call, iov, count, (size_t)length);
     leave(call, DIRECTION_RECEIVED);
+    return length + (ssize_t)added;
 }
 
-static void sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+static void sent(struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
-    if (call->copy && call->copy->ahead && (flags & MSG_OOB || length < (ssize_t)call->copy->ahead))
-        retract(call);
+    if (call->copy && call->copy->ahead)
+        settle(call, length < 0 || flags & MSG_OOB ? 0 : (size_t)length);
     if (flags & MSG_OOB)
         return;
     if (length < 0) {
@@ -235,13 +413,18 @@ static void sent(const struct call *call, const struct iovec *iov, size_t count,
     leave(call, DIRECTION_SENT);
 }
 
-void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
+ssize_t traffic_sent(struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
+    if (call->altered)
+        length = callers_share(call, length, flags);
     sent(call, iov, count, length, flags);
+    if (call->altered)
+        put_back(call, length < 0 ? 0 : (size_t)length);
     outgoing_give(call->copy);
+    return length;
 }
 
-void traffic_sent_messages(const struct call *call, const struct mmsghdr *messages, int rc, int flags)
+void traffic_sent_messages(struct call *call, const struct mmsghdr *messages, int rc, int flags)
 {
     ssize_t length = 0;
     for (int i = 0; i < rc; i++) {

@@ -17,23 +17,26 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+struct altered;
 struct sent_copy;
 
 /* A call on a connection that is under way. `connection` NULL: none of ours. */
 struct call {
     struct sent_copy *copy; /* what must be looked at of what is sent, as it was before the call; or NULL */
+    struct altered *altered; /* what the kernel is given in the place of the caller's bytes; NULL: just those */
     struct connection *connection;
     uint64_t since_ns;
     uint32_t generation; /* of the connection's block: told apart when it was closed and reused meanwhile */
     int fd;
     bool was_looked_at; /* `copy` is all that there is to see: the caller's memory is not touched after the call */
+    bool must_wait;     /* the rest of a line of ours must go out first, and cannot yet */
 };
 
 /* The connection on this descriptor, unless it is none of ours, or nobody looks at it any more. */
 static inline struct connection *watched_connection(int fd)
 {
     struct connection *connection = fdtable_get(fd);
-    return connection && !connection_is_left(connection) ? connection : NULL;
+    return connection && !connection_is_nothing_to_us(connection) ? connection : NULL;
 }
 
 static inline struct call call_on(struct connection *connection, int fd)
@@ -50,13 +53,23 @@ static inline bool call_begins_on(struct call *call, int fd)
 }
 
 /* Out of line, for connections only. `length` is rc of the call; `flags` its MSG_ flags. */
-void traffic_sending_bytes(struct call *call, const void *bytes, size_t len);
+void traffic_sending_bytes(struct call *call, const void *bytes, size_t len, int flags);
 void traffic_sending_vector(struct call *call, const struct iovec *iov, size_t count);
-void traffic_sending_message(struct call *call, const struct msghdr *message);
+void traffic_sending_message(struct call *call, const struct msghdr *message, int flags);
 void traffic_sending_messages(struct call *call, const struct mmsghdr *messages, unsigned count);
-void traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
-void traffic_sent(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
-void traffic_sent_messages(const struct call *call, const struct mmsghdr *messages, int rc, int flags);
+void traffic_sending_unseen(struct call *call);
+
+/* In the place of libc's call with the caller's bytes: what is to be sent, as a vector or in the caller's message. */
+const struct iovec *traffic_pieces(const struct call *call);
+int traffic_piece_count(const struct call *call);
+struct msghdr traffic_message(const struct call *call, const struct msghdr *message);
+ssize_t traffic_waits(void);
+
+/* These return what the caller is told: what the program reads may be longer than what came, and of what was sent only its
+ * own bytes count. */
+ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+ssize_t traffic_sent(struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+void traffic_sent_messages(struct call *call, const struct mmsghdr *messages, int rc, int flags);
 void traffic_received_unseen(const struct call *call, ssize_t length);
 void traffic_sent_unseen(const struct call *call, ssize_t length);
 void traffic_received_rights(const struct msghdr *message);
@@ -75,30 +88,30 @@ void traffic_sends_rights(const struct msghdr *message);
     call_begins_on(&call, (fd))
 #define call_sends(fd) \
     call_receives(fd); \
-    traffic_sending(&call)
-#define call_sends_bytes(fd, buf, len) \
-    call_receives(fd);                 \
-    traffic_sending_bytes(&call, (buf), (len))
+    traffic_sending_unseen(&call)
+#define call_sends_bytes(fd, buf, len, flags) \
+    call_receives(fd);                        \
+    traffic_sending_bytes(&call, (buf), (len), (flags))
 #define call_sends_vector(fd, iov, count) \
     call_receives(fd);                    \
     traffic_sending_vector(&call, (iov), (count) > 0 ? (size_t)(count) : 0)
-#define call_sends_message(fd, message) \
-    struct call call;                   \
-    if (call_begins_on(&call, (fd)))    \
-    traffic_sending_message(&call, (message))
+#define call_sends_message(fd, message, flags) \
+    struct call call;                          \
+    if (call_begins_on(&call, (fd)))           \
+    traffic_sending_message(&call, (message), (flags))
 #define call_sends_messages(fd, messages, count) \
     struct call call;                            \
     if (call_begins_on(&call, (fd)))             \
     traffic_sending_messages(&call, (messages), (count))
 #define call_sends_to(fd, buf, len, flags, to, to_len)   \
     descriptor_connects_by_sending(fd, flags, to, to_len); \
-    call_sends_bytes(fd, buf, len)
-#define call_received(buf, len, flags) traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags))
-#define call_received_vector(iov, count, flags) traffic_received(&call, (iov), (size_t)(count), rc, (flags))
+    call_sends_bytes(fd, buf, len, flags)
+#define call_received(buf, len, flags) rc = traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags))
+#define call_received_vector(iov, count, flags) rc = traffic_received(&call, (iov), (size_t)(count), rc, (flags))
 #define call_received_message(message, flags)                                                           \
     do {                                                                                                \
         if (call.connection)                                                                            \
-            traffic_received(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
+            rc = traffic_received(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
         if (rc >= 0 && (message)->msg_controllen)                                                       \
             traffic_received_rights(message);                                                           \
     } while (0)
@@ -106,18 +119,19 @@ void traffic_sends_rights(const struct msghdr *message);
     do {                                                                                                \
         for (int i = 0; i < rc; i++) {                                                                  \
             if (call.connection)                                                                        \
-                traffic_received(&call, (messages)[i].msg_hdr.msg_iov, (messages)[i].msg_hdr.msg_iovlen, \
-                                 (messages)[i].msg_len, (flags));                                       \
+                (messages)[i].msg_len = (unsigned)traffic_received(&call, (messages)[i].msg_hdr.msg_iov, \
+                                                                   (messages)[i].msg_hdr.msg_iovlen,    \
+                                                                   (messages)[i].msg_len, (flags));     \
             if ((messages)[i].msg_hdr.msg_controllen)                                                   \
                 traffic_received_rights(&(messages)[i].msg_hdr);                                        \
         }                                                                                               \
     } while (0)
-#define call_sent(buf, flags) traffic_sent(&call, &(struct iovec){(void *)(uintptr_t)(buf), rc > 0 ? (size_t)rc : 0}, 1, rc, (flags))
-#define call_sent_vector(iov, count, flags) traffic_sent(&call, (iov), (size_t)(count), rc, (flags))
+#define call_sent(buf, flags) rc = traffic_sent(&call, &(struct iovec){(void *)(uintptr_t)(buf), rc > 0 ? (size_t)rc : 0}, 1, rc, (flags))
+#define call_sent_vector(iov, count, flags) rc = traffic_sent(&call, (iov), (size_t)(count), rc, (flags))
 #define call_sent_message(message, flags)                                                    \
     do {                                                                                     \
         if (call.connection)                                                                 \
-            traffic_sent(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
+            rc = traffic_sent(&call, rc < 0 ? NULL : (message)->msg_iov, rc < 0 ? 0 : (message)->msg_iovlen, rc, (flags)); \
         if (rc >= 0 && (message)->msg_controllen)                                            \
             traffic_sends_rights(message);                                                   \
     } while (0)
@@ -131,6 +145,13 @@ void traffic_sends_rights(const struct msghdr *message);
         }                                                                                                \
     } while (0)
 #define call_sent_unseen() traffic_sent_unseen(&call, rc)
+
+/* In the place of libc's call, where what is sent has changes in it. */
+#define call_is_altered() (__builtin_expect(call.altered != NULL || call.must_wait, 0))
+#define call_pieces(function, fd) NEXT(function)((fd), traffic_pieces(&call), traffic_piece_count(&call))
+#define call_pieces_at(function, fd, offset, flags) \
+    NEXT(function)((fd), traffic_pieces(&call), traffic_piece_count(&call), (offset), (flags))
+#define call_message(fd, message, flags) NEXT(sendmsg)((fd), &(struct msghdr[]){traffic_message(&call, (message))}[0], (flags))
 
 /* For a request that may be about to be sent. */
 static inline void traffic_sending(struct call *call)

@@ -262,7 +262,7 @@ static __attribute__((noinline)) bool read_transfer_encoding(struct slice value,
     return true;
 }
 
-/* The fields that are facts of a request. The first one counts; a tracestate may be spread over several. */
+/* The fields that are facts of a request. The first one counts; a tracestate and baggage may be spread over several. */
 #define REQUEST_FACTS(row)                            \
     row("host", FACT_HOST)                            \
     row("user-agent", FACT_USER_AGENT)                \
@@ -270,7 +270,8 @@ static __attribute__((noinline)) bool read_transfer_encoding(struct slice value,
     row("x-forwarded-for", FACT_X_FORWARDED_FOR)      \
     row("x-forwarded-host", FACT_X_FORWARDED_HOST)    \
     row("x-forwarded-proto", FACT_X_FORWARDED_PROTO)  \
-    row("tracestate", FACT_TRACESTATE)
+    row("tracestate", FACT_TRACESTATE)                \
+    row("baggage", FACT_BAGGAGE)
 
 static const struct {
     struct slice name;
@@ -281,10 +282,28 @@ static const struct {
 #undef ROW
 };
 
+/* The fields that carry a context in the ways of before W3C's. */
+#define CONTEXT_ROWS(row)                               \
+    row("b3", CONTEXT_B3)                               \
+    row("x-b3-traceid", CONTEXT_B3_TRACE_ID)            \
+    row("x-b3-spanid", CONTEXT_B3_SPAN_ID)              \
+    row("x-b3-parentspanid", CONTEXT_B3_PARENT_SPAN_ID) \
+    row("x-b3-sampled", CONTEXT_B3_SAMPLED)             \
+    row("x-b3-flags", CONTEXT_B3_FLAGS)
+
+static const struct {
+    struct slice name;
+    enum context_field field;
+} context_fields[] = {
+#define ROW(name, field) {SLICE(name), field},
+    CONTEXT_ROWS(ROW)
+#undef ROW
+};
+
 /* A bit for the length of each name that something hangs on: the others are let go at once. */
 #define LENGTH(name, key) | UINT64_C(1) << (sizeof(name) - 1)
 #define LENGTHS_OF_BODY (0 LENGTH("content-length", ) LENGTH("transfer-encoding", ))
-#define LENGTHS_OF_FACTS (0 REQUEST_FACTS(LENGTH) LENGTH("traceparent", ))
+#define LENGTHS_OF_FACTS (0 REQUEST_FACTS(LENGTH) CONTEXT_ROWS(LENGTH) LENGTH("traceparent", ))
 
 /* A name without regard to case. Of the characters of a token (RFC 9110 section 5.6.2), which it has been found to be,
  * 0x20 makes only letters into letters, and no other one into a digit or `-`. Names have eight characters or four. */
@@ -316,10 +335,18 @@ static __attribute__((noinline)) void read_request_field(struct slice name, stru
     for (size_t i = 0; i < sizeof request_facts / sizeof *request_facts; i++) {
         if (!name_equals(name, request_facts[i].name))
             continue;
-        if (request_facts[i].key == FACT_TRACESTATE || !has_fact(message, request_facts[i].key))
+        if ((request_facts[i].key == FACT_TRACESTATE || request_facts[i].key == FACT_BAGGAGE) || !has_fact(message, request_facts[i].key))
             message_add_fact(message, request_facts[i].key, value);
         return;
     }
+    for (size_t i = 0; i < sizeof context_fields / sizeof *context_fields; i++)
+        if (name_equals(name, context_fields[i].name)) {
+            uint8_t bit = (uint8_t)(1 << context_fields[i].field);
+            message->context_twice |= message->context_seen & bit;
+            message->context_seen |= bit;
+            message->context[context_fields[i].field] = value;
+            return;
+        }
 }
 
 /* One of the fields that something hangs on. False when the message's length has become doubtful. */
@@ -373,14 +400,17 @@ static ssize_t read_fields(struct slice in, size_t at, bool is_request, struct l
         if (verdict <= 0)
             return verdict;
         if (!colon) {
-            if (end == at)
+            if (end == at) {
+                message->last_line = (uint32_t)at;
                 return (ssize_t)next;
+            }
             if (is_length || (in.ptr[at] != ' ' && in.ptr[at] != '\t'))
                 return PARSE_NO;
             continue; /* obs-fold, RFC 9112 section 5.2 */
         }
         struct slice name = {in.ptr + at, colon - at};
         is_length = false;
+        message->fields++;
         if (name.len >= 64 || !(lengths >> name.len & 1))
             continue;
         is_length = decides_length(name);
@@ -455,6 +485,7 @@ static ssize_t read_head(struct stream *stream, enum party sender, uint8_t hint,
     struct length length = {0};
     bool is_request = sender == PARTY_CLIENT;
     message->version_major = 1;
+    message->first_field = (uint32_t)line->length;
     if (is_request)
         take_request_line(line, message);
     else
@@ -596,6 +627,8 @@ static ssize_t parse(struct stream *stream, enum party sender, uint8_t hint, str
     message->status = 0;
     message->traceparent = (struct slice){NULL, 0};
     message->fact_count = message->facts_dropped = message->fact_keys = 0;
+    message->context_seen = message->context_twice = 0;
+    message->fields = 0;
     stream->last = false;
     switch ((enum step)stream->step) {
     case STEP_HEAD:

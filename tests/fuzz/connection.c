@@ -278,7 +278,7 @@ static void pass_bytes(struct run *run, enum party party, struct slice bytes)
     if (!connection_enter(run->connection, direction))
         return;
     uint64_t since_ns = direction == DIRECTION_SENT && connection_may_ask(run->connection) ? clock_ns() : 0;
-    connection_bytes(run->connection, direction, guarded(bytes, run->at_front), since_ns);
+    connection_bytes(run->connection, direction, guarded(bytes, run->at_front), since_ns, NULL);
     connection_leave(run->connection, direction);
     run->at_front = !run->at_front;
     take_spans(run);
@@ -442,6 +442,7 @@ static void settings(void)
     };
     clock_vdso = steady_clock;
     process.forks = 0;
+    thread.work = (struct thread_work){.defers = false};
     thread.random[0] = 1; /* ids, and with them what a ratio chooses, are the same in each run */
     thread.random[1] = thread.random[2] = thread.random[3] = 0;
     thread.random_process = process.generation;

@@ -115,7 +115,7 @@ static void pass(struct connection *connection, enum party us, enum party sender
     enum direction direction = sender == us ? DIRECTION_SENT : DIRECTION_RECEIVED;
     if (!connection_enter(connection, direction))
         return;
-    connection_bytes(connection, direction, guarded(bytes, false), 0);
+    connection_bytes(connection, direction, guarded(bytes, false), 0, NULL);
     connection_leave(connection, direction);
 }
 

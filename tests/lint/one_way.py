@@ -11,15 +11,17 @@ from common import files, includes, label, report
 
 STAGES = [
     {"hooks", "calls_descriptors", "calls_process"},
-    {"traffic", "descriptors"},
+    {"traffic", "descriptors", "waits"},
     {"outgoing"},
     {"connection"},
-    {"tracer", "exchange"},
+    {"altered"},
+    {"propagate", "causality", "command"},
+    {"tracer", "exchange", "given", "lineage"},
     {"exporter_thread"},
     {"waiting"},
     {"queue"},
 ]
-BESIDE = {"config", "fdtable", "mem", "notice", "output", "pool", "readable", "symbols", "thread", "trace_context"}
+BESIDE = {"carrier", "config", "extract", "fdtable", "live", "mem", "notice", "output", "pool", "readable", "sdk", "symbols", "thread", "trace_context"}
 CONDUCTORS = {"accounts", "next", "process"}
 ASSEMBLY = {"syscall", "vfork"}
 

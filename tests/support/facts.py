@@ -27,12 +27,13 @@ def _check_status(span, status, fails_from):
     assert span.status_message == ""
 
 
-def _check_common(span, kind, method):
+def _check_common(span, kind, method, parent=None):
     assert span.kind == kind
     assert span.name == method
     assert span.schema_url == SCHEMA
     assert re.fullmatch("[0-9a-f]{32}", span.trace_id) and re.fullmatch("[0-9a-f]{16}", span.span_id)
-    assert span.parent_span_id == "" and span.flags & 0x3ff in (0x001, 0x003, 0x101, 0x103), hex(span.flags)
+    assert (span.parent_span_id, span.trace_id) == ((parent.span_id, parent.trace_id) if parent else ("", span.trace_id))
+    assert span.flags & 0x3ff in (0x001, 0x003, 0x101, 0x103), hex(span.flags)
     assert 0 < span.end_ns - span.start_ns, "a span without a duration"
     assert "secret" not in str(span.raw) and "http.request.header" not in str(span.raw), "more than may be recorded"
 
@@ -91,12 +92,13 @@ def _check_end(end_ns, visit):
     assert end_ns >= visit.received_ns - SKEW_NS, "the span ends before the origin had its request"
 
 
-def check_client_span(span, visit, origin, run, is_alone=True):
-    """visit is what the origin wrote down; run is the Finished of the client program."""
+def check_client_span(span, visit, origin, run, is_alone=True, parent=None):
+    """visit is what the origin wrote down; run is the Finished of the client program; `parent` the span of the request that it
+    was answering."""
     authority = _host_field(visit)
     host, _, port = authority.partition("]:" if authority.startswith("[") else ":")
     is_known = visit.method in METHODS
-    _check_common(span, "CLIENT", visit.method if is_known else "HTTP")
+    _check_common(span, "CLIENT", visit.method if is_known else "HTTP", parent)
     _check_status(span, visit.status, fails_from=400)
     _compare(span, {
         "http.request.method": visit.method if is_known else "_OTHER",

@@ -56,6 +56,7 @@ class Visit:
     heard: bytes = b""  # every byte of the request, as it came
     version: str = "1.1"
     server: tuple = ()  # the address that the client reached: (host, port), or (path,) of a unix socket
+    span_id: str = ""   # that the request named (support/context.py)
 
 
 class Kept:

@@ -20,6 +20,7 @@ from programs import results
 from programs.packages import missing_packages, version_of
 from programs.programs import CLIENTS, SERVERS, SILENT
 from programs.rows import FOR_EACH, PORTS, filled
+from support.context import check_context, take_context
 from support.facts import check_client_span, check_client_spans, check_server_span
 from support.launch import Running, bare_environment, environment, run, total
 from support.origin import Kept, Origin
@@ -57,6 +58,10 @@ def prepared(program, place, port, url):
 
 def with_variables(program, env, place, port):
     return {**env, **{name: filled(value, dir=place, port=port, url="") for name, value in program.variables.items()}}
+
+
+def is_traced(env):
+    return "libspanload" in env.get("LD_PRELOAD", "")
 
 
 def check_accounts(life, spans):
@@ -181,7 +186,7 @@ def serve(program, place, port, origin, env):
         finished = running.stop(program.stop)
         ends = [one.stop() for one in reversed(beside)]
     life = Life(one_of(finished, *ends))
-    life.exchanges, life.visits = exchanges, origin.visits[visits_before:]
+    life.exchanges, life.visits = exchanges, take_context(origin.visits[visits_before:], is_traced(env))
     heard = [unframed(exchange) if program.cut_by_time else exchange.answer for exchange in exchanges]
     life.heard = [blanked(data, (PORTS, *TIMES, *program.blanks)) for data in (*heard, *(visit.heard for visit in life.visits))]
     return life
@@ -220,9 +225,16 @@ def test_each_request_to_a_server_is_one_span(program, place, collectors):
     assert (len(served), len(asked)) == (len(exchanges), len(visits)) and bool(visits) == program.upstream
     for span, exchange in zip(sorted(served, key=lambda span: span.start_ns), exchanges):
         check_server_span(span, exchange)
-    for span, visit in zip(sorted(asked, key=lambda span: span.start_ns), visits):
-        check_client_span(span, visit, origin, life.finished)
+    named = check_context(asked, visits)
+    for span in asked:
+        check_client_span(span, named[span.span_id], origin, life.finished, parent=one_around(span, served))
     check_accounts(life, len(spans))
+
+
+def one_around(span, served):
+    """The request that the program was answering when it made this one: the requests of this test come one after the other."""
+    [around] = [server for server in served if server.start_ns <= span.start_ns <= server.end_ns]
+    return around
 
 
 # --- clients -------------------------------------------------------------------------------------------------------------
@@ -247,7 +259,7 @@ def fetch(program, place, origin, env):
     with program.offers(origin) if program.offers else nullcontext():
         finished = run([filled(word, dir=place, port=origin.port, url=origin.url, root=origin.root) for word in program.command],
                        with_variables(program, env, place, origin.port), timeout=60, cwd=place, watched=True)
-    visits = origin.visits[before:]
+    visits = take_context(origin.visits[before:], is_traced(env) and not program.unseen)
     heard = [blanked(visit.heard, program.blanks) for visit in visits]
     life = Life(finished, sorted(heard) if program.unordered or not program.visits else heard)
     life.visits = visits
@@ -277,6 +289,8 @@ def test_each_request_of_a_client_is_one_span(program, place, origin, collectors
     spans = collectors.spans(service, 0 if program.unseen else len(visits))
     results.record(program, version, len(visits), len(spans))
     assert visits and len(spans) == (0 if program.unseen else len(visits))
+    if not program.unseen:
+        check_context(spans, visits)
     check_client_spans(spans, visits, origin, life.finished)
     check_accounts(life, len(spans))
 

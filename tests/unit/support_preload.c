@@ -50,8 +50,9 @@ STAND_IN void process_before_exec(void)
 {
 }
 
-STAND_IN void process_ending(void)
+STAND_IN void process_ending(int status)
 {
+    (void)status;
 }
 
 STAND_IN bool exporter_thread_prepare(void)
@@ -73,6 +74,10 @@ STAND_IN void exporter_thread_pause(void)
 }
 
 STAND_IN void exporter_thread_resume(void)
+{
+}
+
+STAND_IN void exporter_thread_recover(void)
 {
 }
 

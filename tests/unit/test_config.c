@@ -47,6 +47,28 @@ Test(settings, has_its_defaults)
 
 #define BAD(variable, value, holds) variable "=" value ": not a value that can be used; using " holds "\n"
 
+Test(settings, reads_switches)
+{
+    static const struct {
+        const char *variable;
+        bool value;
+        const char *notice;
+    } rows[] = {
+        {"SPANLOAD_COMMAND_SPANS=1", true, ""},
+        {"SPANLOAD_COMMAND_SPANS=True", true, ""},
+        {"SPANLOAD_COMMAND_SPANS=0", false, ""},
+        {"SPANLOAD_COMMAND_SPANS=false", false, ""},
+        {"SPANLOAD_COMMAND_SPANS=", false, ""},
+        {"SPANLOAD_COMMAND_SPANS=yes", false, BAD("SPANLOAD_COMMAND_SPANS", "yes", "0")},
+        {"SPANLOAD_COMMAND_SPANS=11", false, BAD("SPANLOAD_COMMAND_SPANS", "11", "0")},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        read_variable(rows[i].variable);
+        cr_expect_eq(config.command_spans, rows[i].value, "%s", rows[i].variable);
+        cr_expect_str_eq(noticed(), rows[i].notice, "%s: %s", rows[i].variable, noticed());
+    }
+}
+
 Test(settings, reads_booleans)
 {
     static const struct {
@@ -257,6 +279,16 @@ Test(settings, a_text_that_is_too_long_is_left_out)
     cr_expect(slice_equals(config.service_name, SLICE("shop")));
 }
 
+Test(settings, of_two_formats_of_ids_the_last_holds)
+{
+    read_variable("OTEL_PROPAGATORS=b3multi,tracecontext");
+    cr_expect(config.propagates && config.propagate_b3multi && config.extract_tracecontext && !config.propagate_b3 && !config.b3_holds);
+    read_variable("OTEL_PROPAGATORS=tracecontext,baggage,b3,baggage");
+    cr_expect(config.propagates && config.propagate_baggage && config.propagate_b3 && config.b3_holds);
+    read_variable("OTEL_PROPAGATORS=none");
+    cr_expect_not(config.propagates);
+}
+
 Test(settings, reads_propagators)
 {
 #define UNSUPPORTED(name) "OTEL_PROPAGATORS=" name ": not supported by this version; it is ignored\n"
@@ -272,8 +304,8 @@ Test(settings, reads_propagators)
         {"OTEL_PROPAGATORS=", true, ""},
         {"OTEL_PROPAGATORS=baggage", false, ""},
         {"OTEL_PROPAGATORS=none", false, ""},
-        {"OTEL_PROPAGATORS=b3", false, UNSUPPORTED("b3")},
-        {"OTEL_PROPAGATORS=b3,tracecontext,jaeger", true, UNSUPPORTED("b3") UNSUPPORTED("jaeger")},
+        {"OTEL_PROPAGATORS=b3", false, ""},
+        {"OTEL_PROPAGATORS=xray,tracecontext,jaeger", true, UNSUPPORTED("xray") UNSUPPORTED("jaeger")},
         {"OTEL_PROPAGATORS=,", false, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

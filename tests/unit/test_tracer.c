@@ -6,6 +6,7 @@
 #include "waiting.h"
 #include "support_preload.h"
 #include "trace_context.h"
+#include "causality.h"
 #include "tracer.h"
 
 TestSuite(tracer, .init = preload_begin);
@@ -30,7 +31,12 @@ static void add_fact(struct message *message, enum fact_key key, struct slice te
 static struct exchange *begin(const struct message *message, enum span_kind kind)
 {
     struct tracer_connection connection = {.kind = kind, .protocol = SPAN_HTTP, .peer = &peer};
-    struct exchange *exchange = tracer_begin(message, &connection, 1000);
+    struct lineage lineage;
+    if (kind == SPAN_SERVER)
+        causality_of_server(message, &lineage);
+    else
+        causality_of_client(message, (struct live){NULL, 0}, &lineage);
+    struct exchange *exchange = tracer_begin(message, &connection, &lineage, 1000);
     cr_assert(exchange);
     return exchange;
 }
@@ -164,7 +170,7 @@ Test(tracer, begins_a_new_trace_otherwise)
         {"00-" TRACE "-0000000000000000-01", SPAN_SERVER, DEFAULT},
         {SAMPLED, SPAN_SERVER, TWICE},
         {SAMPLED, SPAN_SERVER, PROPAGATORS_NONE},
-        {SAMPLED, SPAN_CLIENT, DEFAULT}, /* whose it is, is not known */
+        {SAMPLED, SPAN_CLIENT, TWICE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct message message = request_of(rows[i].traceparent);
@@ -280,8 +286,7 @@ Test(tracer, accounts_for_every_end)
 {
     struct message message = request_of(NULL), large = request_of(NULL);
     for (int i = 0; i < 14; i++)
-        add_fact(&large, FACT_TRACESTATE, (struct slice){long_text, 4700});
-    large.traceparent = SLICE(SAMPLED);
+        add_fact(&large, FACT_FORWARDED, (struct slice){long_text, 4700});
     config.max_queue_size = 2;
     for (int i = 0; i < 5; i++)
         finish(begin(&message, SPAN_SERVER));

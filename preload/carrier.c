@@ -1,0 +1,294 @@
+/* carrier.c - context in the environment: read at the start, handed on to new programs. See carrier.h.
+ *
+ * An environment is somebody's memory and may be anything. Before a page is looked at the kernel is asked whether it can be
+ * read, and nothing is looked at beyond the first byte of an entry that cannot be one of ours.
+ */
+#include "carrier.h"
+
+#include "config.h"
+#include "readable.h"
+#include "text.h"
+#include "thread.h"
+
+extern char **environ;
+
+enum variable { TRACEPARENT, TRACESTATE, BAGGAGE, COMMAND, VARIABLES };
+
+#define NAME(name) {name "=", sizeof name}
+static const struct slice names[VARIABLES] = {NAME("TRACEPARENT"), NAME("TRACESTATE"), NAME("BAGGAGE"), NAME("SPANLOAD_COMMAND")};
+
+enum {
+    PAGE = 4096, /* or a part of one */
+    ENTRIES_MAX = 4096,
+    TRACEPARENT_MAX = 512, /* later versions may be longer than ours */
+    KEPT_MAX = 9 * 1024,   /* baggage of 8192 bytes, and the rest */
+};
+
+/* As it was when the process started: programs rewrite the memory of their environment. */
+static struct {
+    struct slice text[VARIABLES]; /* what this process was started with; `ptr` NULL: without */
+    struct context context;
+    bool has_ids;
+    bool is_own; /* the ids are a span's of this process */
+    char room[KEPT_MAX];
+    size_t len;
+} kept;
+
+/* --- read -------------------------------------------------------------------------------------------------------------- */
+
+/* The formats that are read and written are those of OTEL_PROPAGATORS. */
+static bool is_wanted(enum variable variable)
+{
+    switch (variable) {
+    case TRACEPARENT: /* fallthrough */
+    case TRACESTATE: return config.extract_tracecontext;
+    case BAGGAGE: return config.propagate_baggage;
+    default: return true;
+    }
+}
+
+struct slice carrier_variable(char *const *envp, struct slice name)
+{
+    for (; envp && *envp; envp++)
+        if (slice_starts_with(slice_of(*envp), name))
+            return slice_of(*envp + name.len);
+    return (struct slice){NULL, 0};
+}
+
+static struct slice keep(struct slice value)
+{
+    if (!value.len || value.len > sizeof kept.room - kept.len)
+        return (struct slice){NULL, 0};
+    char *at = kept.room + kept.len;
+    memcpy(at, value.ptr, value.len);
+    kept.len += value.len;
+    return (struct slice){at, value.len};
+}
+
+/* It is written into the head of requests: a line's end in it would be somebody else's header. */
+static struct slice printable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] == 0x7f || (unsigned char)text.ptr[i] >= 0x80)
+            return (struct slice){NULL, 0};
+    text = slice_trim(text);
+    return text.len ? text : (struct slice){NULL, 0};
+}
+
+void carrier_start(char *const *envp)
+{
+    kept.len = 0;
+    for (unsigned i = 0; i < COMMAND; i++)
+        kept.text[i] = is_wanted(i) ? keep(carrier_variable(envp, names[i])) : (struct slice){NULL, 0};
+    kept.is_own = false;
+    kept.has_ids = trace_context_read(kept.text[TRACEPARENT], &kept.context.ids);
+    kept.context.tracestate = kept.has_ids ? printable(kept.text[TRACESTATE]) : (struct slice){NULL, 0};
+    kept.context.baggage = printable(kept.text[BAGGAGE]);
+}
+
+bool carrier_context(struct context *context)
+{
+    *context = kept.context;
+    return kept.has_ids;
+}
+
+bool carrier_is_remote(void)
+{
+    return kept.has_ids && !kept.is_own;
+}
+
+void carrier_becomes(const struct trace_context *span)
+{
+    kept.context.ids = *span;
+    kept.has_ids = kept.is_own = true;
+}
+
+/* --- measured ---------------------------------------------------------------------------------------------------------- */
+
+/* One of ours as it stands in an environment. */
+struct found {
+    const char *value[VARIABLES]; /* the first, which is what getenv finds */
+    unsigned count[VARIABLES];
+};
+
+static bool begins_with(const char *entry, struct slice name)
+{
+    size_t i = 0;
+    while (i < name.len && readable(entry + i, 1) && entry[i] == name.ptr[i])
+        i++;
+    return i == name.len;
+}
+
+/* VARIABLES: none of ours. */
+static unsigned variable_of(const char *entry)
+{
+    unsigned i = 0;
+    while (i < VARIABLES && !begins_with(entry, names[i]))
+        i++;
+    return i;
+}
+
+static bool is_text(const char *at, struct slice text)
+{
+    return readable(at, text.len + 1) && !at[text.len] && slice_equals((struct slice){at, text.len}, text);
+}
+
+/* Up to its end, to `max` bytes, or to where there is no memory. */
+static struct slice text_at(const char *at, size_t max)
+{
+    size_t len = 0;
+    while (len < max && readable(at + len, 1)) {
+        size_t in_page = PAGE - (uintptr_t)(at + len) % PAGE, size = in_page < max - len ? in_page : max - len;
+        const char *end = memchr(at + len, '\0', size);
+        if (end)
+            return (struct slice){at, (size_t)(end - at)};
+        len += size;
+    }
+    return (struct slice){at, len};
+}
+
+/* False: there is no end to it, or none that is worth the stack. */
+static bool look_through(struct carrier_copy *copy, struct found *found)
+{
+    for (char *const *at = copy->envp; at; at++, copy->entries++) {
+        if (copy->entries > ENTRIES_MAX || !readable(at, sizeof *at))
+            return false;
+        if (!*at)
+            break;
+        unsigned i = variable_of(*at);
+        if (i < VARIABLES && !found->count[i]++)
+            found->value[i] = *at + names[i].len;
+    }
+    return true;
+}
+
+/* Whether the program has put it there, and has not merely inherited it. */
+static bool is_programs_own(const struct found *found, enum variable variable)
+{
+    struct slice inherited = kept.text[variable];
+    return found->count[variable] && !(inherited.ptr && is_text(found->value[variable], inherited));
+}
+
+/* As long as it is a valid one: else it hands nothing on. */
+static bool has_own_parent(const struct found *found)
+{
+    struct trace_context ids;
+    return is_programs_own(found, TRACEPARENT) && trace_context_read(text_at(found->value[TRACEPARENT], TRACEPARENT_MAX), &ids);
+}
+
+/* What stands in the copy; `ptr` NULL: nothing. `digits` is room for a traceparent. */
+static struct slice text_for(const struct carrier_copy *copy, enum variable variable, char *digits)
+{
+    const struct slice none = {NULL, 0};
+    switch (variable) {
+    case TRACEPARENT:
+        if (!copy->has_ids)
+            return none;
+        trace_context_write(digits, &copy->context.ids);
+        return (struct slice){digits, TRACEPARENT_LENGTH};
+    case TRACESTATE: return copy->has_ids ? copy->context.tracestate : none;
+    case BAGGAGE: return copy->context.baggage;
+    default: return copy->command;
+    }
+}
+
+/* Which are to be replaced, and the room for their texts. False: envp has them all as they should be. */
+static bool compare(struct carrier_copy *copy, const struct found *found)
+{
+    bool is_different = false;
+    for (unsigned i = 0; i < VARIABLES; i++) {
+        char digits[TRACEPARENT_LENGTH];
+        if (!is_wanted(i) || (i == BAGGAGE && is_programs_own(found, i)))
+            continue;
+        struct slice text = text_for(copy, i, digits);
+        copy->replaced |= 1u << i;
+        copy->size += text.ptr ? names[i].len + text.len + 1 : 0;
+        is_different |= text.ptr ? found->count[i] != 1 || !is_text(found->value[i], text) : found->count[i] != 0;
+    }
+    return is_different;
+}
+
+void carrier_measure(struct carrier_copy *copy)
+{
+    struct found found = {0};
+    copy->entries = copy->size = copy->replaced = 0;
+    if (!look_through(copy, &found) || (is_wanted(TRACEPARENT) && has_own_parent(&found)) || !compare(copy, &found))
+        copy->size = 0;
+    else
+        copy->size += (copy->entries + VARIABLES + 1) * sizeof *copy->envp;
+}
+
+/* --- written ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_replaced(const struct carrier_copy *copy, const char *entry)
+{
+    return copy->replaced >> variable_of(entry) & 1;
+}
+
+/* Another thread may have shortened it since it was measured. */
+static size_t copy_entries(const struct carrier_copy *copy, char **to)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < copy->entries && copy->envp[i]; i++)
+        if (!is_replaced(copy, copy->envp[i]))
+            to[count++] = copy->envp[i];
+    return count;
+}
+
+char *const *carrier_write(const struct carrier_copy *copy, void *room)
+{
+    char **entries = room, digits[TRACEPARENT_LENGTH];
+    if (!copy->size)
+        return copy->envp;
+    size_t count = copy_entries(copy, entries), before = (copy->entries + VARIABLES + 1) * sizeof *entries;
+    struct text texts = {.ptr = (char *)room + before, .capacity = copy->size - before};
+    for (unsigned i = 0; i < VARIABLES; i++) {
+        struct slice text = text_for(copy, i, digits);
+        if (!(copy->replaced >> i & 1) || !text.ptr)
+            continue;
+        entries[count++] = texts.ptr + texts.len;
+        text_slice(&texts, names[i]);
+        text_slice(&texts, text);
+        text_char(&texts, '\0');
+    }
+    entries[count] = NULL;
+    return entries;
+}
+
+/* --- lent ---------------------------------------------------------------------------------------------------------------- */
+
+/* Not the caller's stack: a longjmp may take the program out of libc's call, and `environ` then goes on standing for this until
+ * the next such call. It says the same as the program's own, and what was handed on besides. */
+static struct {
+    char **before;
+    uintptr_t frame; /* of who borrowed it */
+    _Alignas(16) char room[(ENTRIES_MAX + 8) * sizeof(char *) + 2 * KEPT_MAX];
+} lent;
+
+static bool is_lent(void)
+{
+    return environ == (char **)lent.room;
+}
+
+void carrier_take_back(void)
+{
+    if (is_lent())
+        environ = lent.before;
+}
+
+void carrier_recover(void)
+{
+    if (is_lent() && thread_was_left(lent.frame))
+        carrier_take_back();
+}
+
+bool carrier_lend(const struct carrier_copy *copy)
+{
+    if (!copy->size || copy->size > sizeof lent.room || is_lent())
+        return false;
+    lent.frame = (uintptr_t)__builtin_frame_address(0);
+    lent.before = environ;
+    carrier_write(copy, lent.room);
+    environ = (char **)lent.room;
+    return true;
+}

@@ -1,0 +1,96 @@
+/* given.c - ids that the application has been given. See given.h.
+ *
+ * Keys are random, so they are their own hash. An entry lies in one of WINDOW places behind its own.
+ */
+#include "given.h"
+
+#define PLACES 4096
+#define WINDOW 8
+#define REMEMBERED 512
+
+static struct {
+    _Atomic uint64_t id; /* 0: free */
+    _Atomic(struct exchange *) exchange;
+} places[PLACES + WINDOW];
+
+static _Atomic uint64_t traces[REMEMBERED], ended[REMEMBERED];
+
+static uint64_t low_of(const uint8_t *trace_id)
+{
+    uint64_t low;
+    memcpy(&low, trace_id + 8, sizeof low);
+    return low;
+}
+
+static void remember(_Atomic uint64_t *list, uint64_t value)
+{
+    atomic_store_explicit(&list[value % REMEMBERED], value, memory_order_relaxed);
+}
+
+static bool is_remembered(const _Atomic uint64_t *list, uint64_t value)
+{
+    return atomic_load_explicit(&list[value % REMEMBERED], memory_order_relaxed) == value;
+}
+
+/* The id is there last: whoever finds it finds the exchange. Release: pairs with the acquire in given_find. */
+void given_add(struct exchange *exchange)
+{
+    uint64_t id = exchange->known_as;
+    remember(traces, low_of(exchange->record.trace_id));
+    for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++) {
+        struct exchange *none = NULL;
+        if (!atomic_compare_exchange_strong_explicit(&places[at].exchange, &none, exchange, memory_order_relaxed, memory_order_relaxed))
+            continue;
+        atomic_store_explicit(&places[at].id, id, memory_order_release);
+        return;
+    }
+    if (id)
+        remember(ended, id); /* no room: nobody is to take it for somebody else's */
+}
+
+void given_remove(struct exchange *exchange)
+{
+    uint64_t id = exchange->known_as;
+    for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++) {
+        if (atomic_load_explicit(&places[at].exchange, memory_order_relaxed) != exchange)
+            continue;
+        atomic_store_explicit(&places[at].id, 0, memory_order_relaxed);
+        atomic_store_explicit(&places[at].exchange, NULL, memory_order_release);
+        break;
+    }
+    if (id)
+        remember(ended, id);
+}
+
+struct live given_find(uint64_t id)
+{
+    struct live found = {NULL, 0};
+    for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++) {
+        if (atomic_load_explicit(&places[at].id, memory_order_acquire) != id)
+            continue;
+        struct exchange *exchange = atomic_load_explicit(&places[at].exchange, memory_order_relaxed);
+        if (exchange && found.exchange)
+            return (struct live){NULL, 0};
+        if (exchange)
+            found = live_of(exchange);
+    }
+    return found;
+}
+
+bool given_is_known(uint64_t id)
+{
+    for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++)
+        if (atomic_load_explicit(&places[at].id, memory_order_relaxed) == id)
+            return true;
+    return false;
+}
+
+bool given_saw_trace(const uint8_t *trace_id)
+{
+    return is_remembered(traces, low_of(trace_id));
+}
+
+bool given_ended(uint64_t id)
+{
+    return is_remembered(ended, id);
+}
