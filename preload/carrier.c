@@ -6,21 +6,25 @@
 #include "carrier.h"
 
 #include "config.h"
+#include "extract.h"
 #include "readable.h"
 #include "text.h"
 #include "thread.h"
 
 extern char **environ;
 
-enum variable { TRACEPARENT, TRACESTATE, BAGGAGE, COMMAND, VARIABLES };
+enum variable { TRACEPARENT, TRACESTATE, B3, B3_TRACE_ID, B3_SPAN_ID, B3_SAMPLED, B3_FLAGS, BAGGAGE, COMMAND, VARIABLES };
 
 #define NAME(name) {name "=", sizeof name}
-static const struct slice names[VARIABLES] = {NAME("TRACEPARENT"), NAME("TRACESTATE"), NAME("BAGGAGE"), NAME("SPANLOAD_COMMAND")};
+static const struct slice names[VARIABLES] = {
+    NAME("TRACEPARENT"),  NAME("TRACESTATE"), NAME("B3"),      NAME("X_B3_TRACEID"),     NAME("X_B3_SPANID"),
+    NAME("X_B3_SAMPLED"), NAME("X_B3_FLAGS"), NAME("BAGGAGE"), NAME("SPANLOAD_COMMAND"),
+};
 
 enum {
     PAGE = 4096, /* or a part of one */
     ENTRIES_MAX = 4096,
-    TRACEPARENT_MAX = 512, /* later versions may be longer than ours */
+    IDS_MAX = 512,         /* later versions of traceparent may be longer than ours */
     KEPT_MAX = 9 * 1024,   /* baggage of 8192 bytes, and the rest */
 };
 
@@ -36,15 +40,14 @@ static struct {
 
 /* --- read -------------------------------------------------------------------------------------------------------------- */
 
-/* The formats that are read and written are those of OTEL_PROPAGATORS. */
+/* The formats that are read and replaced are those of OTEL_PROPAGATORS; each form of B3 where either is asked for. */
 static bool is_wanted(enum variable variable)
 {
-    switch (variable) {
-    case TRACEPARENT: /* fallthrough */
-    case TRACESTATE: return config.extract_tracecontext;
-    case BAGGAGE: return config.propagate_baggage;
-    default: return true;
-    }
+    if (variable <= TRACESTATE)
+        return config.extract_tracecontext;
+    if (variable <= B3_FLAGS)
+        return config.propagate_b3 || config.propagate_b3multi;
+    return variable == COMMAND || config.propagate_baggage;
 }
 
 struct slice carrier_variable(char *const *envp, struct slice name)
@@ -75,13 +78,33 @@ static struct slice printable(struct slice text)
     return text.len ? text : (struct slice){NULL, 0};
 }
 
+/* As if they had come with a request. */
+static bool read_ids(const struct slice *texts, struct trace_context *ids)
+{
+    static const enum context_field fields[] = {[B3] = CONTEXT_B3,
+                                                [B3_TRACE_ID] = CONTEXT_B3_TRACE_ID,
+                                                [B3_SPAN_ID] = CONTEXT_B3_SPAN_ID,
+                                                [B3_SAMPLED] = CONTEXT_B3_SAMPLED,
+                                                [B3_FLAGS] = CONTEXT_B3_FLAGS};
+    struct message request = {.traceparent = texts[TRACEPARENT]};
+    struct extracted found;
+    for (unsigned i = B3; i <= B3_FLAGS; i++) {
+        request.context[fields[i]] = texts[i];
+        request.context_seen |= (uint8_t)((texts[i].ptr != NULL) << fields[i]);
+    }
+    extract(&request, &found);
+    *ids = found.ids;
+    ids->flags |= found.is_undecided ? TRACE_FLAG_SAMPLED : 0;
+    return found.has_ids;
+}
+
 void carrier_start(char *const *envp)
 {
     kept.len = 0;
     for (unsigned i = 0; i < COMMAND; i++)
         kept.text[i] = is_wanted(i) ? keep(carrier_variable(envp, names[i])) : (struct slice){NULL, 0};
     kept.is_own = false;
-    kept.has_ids = trace_context_read(kept.text[TRACEPARENT], &kept.context.ids);
+    kept.has_ids = read_ids(kept.text, &kept.context.ids);
     kept.context.tracestate = kept.has_ids ? printable(kept.text[TRACESTATE]) : (struct slice){NULL, 0};
     kept.context.baggage = printable(kept.text[BAGGAGE]);
 }
@@ -123,14 +146,11 @@ static bool begins_with(const char *entry, struct slice name)
 static unsigned variable_of(const char *entry)
 {
     unsigned i = 0;
+    if (!readable(entry, 1) || !memchr("TBXS", *entry, 4)) /* as most */
+        return VARIABLES;
     while (i < VARIABLES && !begins_with(entry, names[i]))
         i++;
     return i;
-}
-
-static bool is_text(const char *at, struct slice text)
-{
-    return readable(at, text.len + 1) && !at[text.len] && slice_equals((struct slice){at, text.len}, text);
 }
 
 /* Up to its end, to `max` bytes, or to where there is no memory. */
@@ -145,6 +165,11 @@ static struct slice text_at(const char *at, size_t max)
         len += size;
     }
     return (struct slice){at, len};
+}
+
+static bool is_text(const char *at, struct slice text)
+{
+    return slice_equals(text_at(at, text.len + 1), text);
 }
 
 /* False: there is no end to it, or none that is worth the stack. */
@@ -169,26 +194,54 @@ static bool is_programs_own(const struct found *found, enum variable variable)
     return found->count[variable] && !(inherited.ptr && is_text(found->value[variable], inherited));
 }
 
-/* As long as it is a valid one: else it hands nothing on. */
+/* As long as it is a valid one: else it hands nothing on. Of several variables that make one, all count as soon as one does. */
 static bool has_own_parent(const struct found *found)
 {
+    struct slice texts[VARIABLES] = {{NULL, 0}};
     struct trace_context ids;
-    return is_programs_own(found, TRACEPARENT) && trace_context_read(text_at(found->value[TRACEPARENT], TRACEPARENT_MAX), &ids);
+    bool is_several = is_programs_own(found, B3_TRACE_ID) || is_programs_own(found, B3_SPAN_ID);
+    for (unsigned i = TRACEPARENT; i <= B3_FLAGS; i++)
+        if (found->count[i] && is_wanted(i) && (i >= B3_TRACE_ID ? is_several : is_programs_own(found, i)))
+            texts[i] = text_at(found->value[i], IDS_MAX);
+    return read_ids(texts, &ids);
+}
+
+static struct slice id_for(const uint8_t *id, size_t size, char *digits)
+{
+    trace_context_write_id(digits, id, size);
+    return (struct slice){digits, 2 * size};
+}
+
+static struct slice b3_for(const struct trace_context *ids, char *digits)
+{
+    struct slice trace_id = id_for(ids->trace_id, sizeof ids->trace_id, digits);
+    struct slice span_id = id_for(ids->parent_id, sizeof ids->parent_id, digits + trace_id.len + 1);
+    size_t len = trace_id.len + 1 + span_id.len;
+    digits[trace_id.len] = digits[len] = '-';
+    digits[len + 1] = ids->flags & TRACE_FLAG_SAMPLED ? '1' : '0';
+    return (struct slice){digits, len + 2};
 }
 
 /* What stands in the copy; `ptr` NULL: nothing. `digits` is room for a traceparent. */
 static struct slice text_for(const struct carrier_copy *copy, enum variable variable, char *digits)
 {
     const struct slice none = {NULL, 0};
+    const struct trace_context *ids = &copy->context.ids;
+    bool is_single = copy->has_ids && config.propagate_b3, is_several = copy->has_ids && config.propagate_b3multi;
     switch (variable) {
     case TRACEPARENT:
         if (!copy->has_ids)
             return none;
-        trace_context_write(digits, &copy->context.ids);
+        trace_context_write(digits, ids);
         return (struct slice){digits, TRACEPARENT_LENGTH};
     case TRACESTATE: return copy->has_ids ? copy->context.tracestate : none;
+    case B3: return is_single ? b3_for(ids, digits) : none;
+    case B3_TRACE_ID: return is_several ? id_for(ids->trace_id, sizeof ids->trace_id, digits) : none;
+    case B3_SPAN_ID: return is_several ? id_for(ids->parent_id, sizeof ids->parent_id, digits) : none;
+    case B3_SAMPLED: return is_several ? ids->flags & TRACE_FLAG_SAMPLED ? SLICE("1") : SLICE("0") : none;
     case BAGGAGE: return copy->context.baggage;
-    default: return copy->command;
+    case COMMAND: return copy->command;
+    default: return none;
     }
 }
 
@@ -212,7 +265,7 @@ void carrier_measure(struct carrier_copy *copy)
 {
     struct found found = {0};
     copy->entries = copy->size = copy->replaced = 0;
-    if (!look_through(copy, &found) || (is_wanted(TRACEPARENT) && has_own_parent(&found)) || !compare(copy, &found))
+    if (!look_through(copy, &found) || has_own_parent(&found) || !compare(copy, &found))
         copy->size = 0;
     else
         copy->size += (copy->entries + VARIABLES + 1) * sizeof *copy->envp;

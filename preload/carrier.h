@@ -1,9 +1,10 @@
 /* carrier.h - the environment as a carrier of context (OpenTelemetry specification, "Environment Variables as Context
  * Propagation Carriers"): read once when the process starts, written into the copy that a new program is given.
  *
- * TRACEPARENT, TRACESTATE and BAGGAGE, as far as OTEL_PROPAGATORS asks for them. What the process itself was started with
- * is inherited by whatever it starts, and gives way to what it works on now. What the program has put there since then is
- * the program's own (a script's, an SDK's), and is left as it is: under a TRACEPARENT of its own nothing is changed.
+ * TRACEPARENT, TRACESTATE and BAGGAGE, and B3 in one variable or in several, as far as OTEL_PROPAGATORS asks for them. What
+ * the process itself was started with is inherited by whatever it starts, and gives way to what it works on now. What the
+ * program has put there since then is the program's own (a script's, an SDK's), and is left as it is: under a parent of its
+ * own nothing is changed.
  *
  * Threads: any, once carrier_start has run; the child of a vfork too, since nothing is written but the caller's memory.
  */

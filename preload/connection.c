@@ -140,6 +140,16 @@ bool connection_may_propagate(const struct connection *connection)
            connection->generation_of_process == process.generation;
 }
 
+/* So small a buffer is for a part of a head. */
+#define RESERVE_FROM 512
+
+uint16_t connection_reserve(const struct connection *connection, size_t len, int flags)
+{
+    const struct stream *stream = &connection->streams[PARTY_CLIENT];
+    bool may_begin = role_of(connection) == ROLE_SERVER && !stream->skip && !stream->step && config.propagates && connection->is_whole;
+    return may_begin && len >= RESERVE_FROM && !flags ? (uint16_t)propagate_lines() : 0;
+}
+
 struct altered *connection_take_pending(struct connection *connection)
 {
     if (!atomic_load_explicit(&connection->pending, memory_order_relaxed))

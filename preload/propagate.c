@@ -221,6 +221,16 @@ static bool put_in(struct lines *lines, uint32_t at, const struct head *head)
     return fits && add(changes, (struct change){.at = at + place, .len = len, .text = changes->text + lines->begin});
 }
 
+#define LINE(name, len) (sizeof(name) - 1 + 2 + (len) + 2)
+
+size_t propagate_lines(void)
+{
+    const size_t b3 = LINE("b3", TRACE_ID_DIGITS + 1 + ID_DIGITS + 2);
+    const size_t several = LINE("X-B3-TraceId", TRACE_ID_DIGITS) + LINE("X-B3-SpanId", ID_DIGITS) + LINE("X-B3-Sampled", 1);
+    return (config.extract_tracecontext ? LINE("traceparent", TRACEPARENT_LENGTH) : 0) + (config.propagate_b3 ? b3 : 0) +
+           (config.propagate_b3multi ? several : 0);
+}
+
 bool propagate(struct changes *changes, uint32_t at, const struct head *head, const struct exchange *exchange, const struct context *onward)
 {
     bool has_cr = head->message->first_field > 1 && head->bytes.ptr[head->message->first_field - 2] == '\r';

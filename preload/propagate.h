@@ -46,4 +46,7 @@ struct head {
  * asked for could not be written; what could is in the list. */
 bool propagate(struct changes *changes, uint32_t at, const struct head *head, const struct exchange *exchange, const struct context *onward);
 
+/* Bytes of all lines that a head can be given, without `onward`. */
+size_t propagate_lines(void);
+
 #endif

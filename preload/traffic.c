@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <stdatomic.h>
 
 int *__errno_location(void);
@@ -376,6 +377,31 @@ static void feed_sent(const struct call *call, const struct iovec *iov, size_t c
         feed(call, iov, count, length);
 }
 
+/* The kernel has given all that it was shown room for, and no line of ours has taken the rest: what more there is comes in
+ * now, as it would have. Asked for first, since a read that finds nothing may find an error, and take it away. */
+static size_t fill_up(const struct call *call, char *at, size_t left)
+{
+    int waiting = 0;
+    if (!left || system(ioctl, call->fd, FIONREAD, &waiting) != 0 || waiting <= 0)
+        return 0;
+    long n = system(recvfrom, call->fd, at, left, MSG_DONTWAIT, NULL, NULL);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool is_full(const struct call *call, const struct iovec *iov, ssize_t length)
+{
+    return call->reserve && length > 0 && (size_t)length == iov->iov_len - call->reserve;
+}
+
+static ssize_t feed_reserved(const struct call *call, const struct iovec *iov, size_t length)
+{
+    size_t got = length + feed_received(call, iov, 1, length);
+    size_t more = is_full(call, iov, (ssize_t)length) ? fill_up(call, (char *)iov->iov_base + got, iov->iov_len - got) : 0;
+    if (more)
+        more += feed_received(call, &(struct iovec){(char *)iov->iov_base + got, iov->iov_len - got}, 1, more);
+    return (ssize_t)(got + more);
+}
+
 ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
@@ -384,17 +410,20 @@ ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_
         failed(call, DIRECTION_RECEIVED, *__errno_location());
         return length;
     }
-    if ((length == 0 && is_empty(iov, count)) || !enter(call, DIRECTION_RECEIVED))
+    if (length == 0 && is_empty(iov, count))
         return length;
-    size_t added = 0;
+    if (!enter(call, DIRECTION_RECEIVED)) /* not ours to look at, and the caller's all the same */
+        return length + (is_full(call, iov, length) ? (ssize_t)fill_up(call, (char *)iov->iov_base + length, call->reserve) : 0);
     if (length == 0)
         connection_peer_closed(call->connection);
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
         connection_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
+    else if (call->reserve)
+        length = feed_reserved(call, iov, (size_t)length);
     else
-        added = feed_received(call, iov, count, (size_t)length);
+        length += (ssize_t)feed_received(call, iov, count, (size_t)length);
     leave(call, DIRECTION_RECEIVED);
-    return length + (ssize_t)added;
+    return length;
 }
 
 static void sent(struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)

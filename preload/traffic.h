@@ -29,6 +29,7 @@ struct call {
     uint32_t generation; /* of the connection's block: told apart when it was closed and reused meanwhile */
     int fd;
     bool was_looked_at; /* `copy` is all that there is to see: the caller's memory is not touched after the call */
+    uint16_t reserve;   /* bytes of the caller's buffer that the kernel is not shown, so that there is room for a line of ours */
     bool must_wait;     /* the rest of a line of ours must go out first, and cannot yet */
 };
 
@@ -83,6 +84,10 @@ void traffic_sends_rights(const struct msghdr *message);
     if (!connection)                                      \
         goto straight;                                    \
     struct call call = call_on(connection, (fd))
+#define call_receives_bytes(fd, len, flags)                         \
+    call_receives(fd);                                              \
+    call.reserve = connection_reserve(call.connection, (len), (flags)); \
+    len -= call.reserve
 #define call_receives_message(fd) \
     struct call call;             \
     call_begins_on(&call, (fd))
@@ -106,7 +111,7 @@ void traffic_sends_rights(const struct msghdr *message);
 #define call_sends_to(fd, buf, len, flags, to, to_len)   \
     descriptor_connects_by_sending(fd, flags, to, to_len); \
     call_sends_bytes(fd, buf, len, flags)
-#define call_received(buf, len, flags) rc = traffic_received(&call, &(struct iovec){(void *)(buf), (len)}, 1, rc, (flags))
+#define call_received(buf, len, flags) rc = traffic_received(&call, &(struct iovec){(void *)(buf), (len) + call.reserve}, 1, rc, (flags))
 #define call_received_vector(iov, count, flags) rc = traffic_received(&call, (iov), (size_t)(count), rc, (flags))
 #define call_received_message(message, flags)                                                           \
     do {                                                                                                \

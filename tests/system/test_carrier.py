@@ -135,6 +135,17 @@ def test_what_we_add_is_never_what_is_too_much(program):
     assert b", 0\n" in bare.stdout and end.stdout == bare.stdout
 
 
+@pytest.mark.parametrize("propagators, inherited", [("b3", {"B3": f"{TRACE}-{PARENT}-1"}),
+                                                    ("b3multi", {"X_B3_TRACEID": TRACE, "X_B3_SPANID": PARENT, "X_B3_SAMPLED": "1"})])
+def test_context_as_b3(receiver, propagators, inherited):
+    sidecar = receiver()
+    end = carrier(built("carrier"), "forms", sidecar=sidecar, SPANLOAD_COMMAND_SPANS=1, OTEL_PROPAGATORS=propagators, **inherited)
+    own, = [span for span in sidecar.wait_for(spans=23).spans if span["process.pid"] == end.pid]
+    assert own.parent_span_id == PARENT and {span.parent_span_id for span in sidecar.spans} == {PARENT, own.span_id}
+    for form, variables, _ in end.given:
+        assert form in SHELL or variables == {name: value.replace(PARENT, own.span_id) for name, value in inherited.items()}, form
+
+
 @pytest.mark.parametrize("length", [8192, 100000])
 def test_large_baggage(program, length):
     """What is within the limit of the specification is handed on; beyond it, it is inherited as it is."""

@@ -240,6 +240,70 @@ Test(carrier, replaces_only_what_it_is_asked_to)
     cr_expect_str_eq(given(&copy), T STARTED " " S "x=y " B "b=1");
 }
 
+#define NEW "11111111111111111111111111111111"
+#define MULTI(trace, span) "X_B3_TRACEID=" trace, "X_B3_SPANID=" span
+
+/* Level with what is read from requests; written in the forms that are asked for. */
+Test(carrier, speaks_b3)
+{
+    static const char single[] = "B3=" TRACE "-00f067aa0ba902b7-1";
+    static const struct {
+        const char *start[WORDS]; /* and the environment of the new program */
+        bool is_single, is_several;
+        const char *ids;          /* read */
+        const char *given;        /* with CURRENT handed on */
+    } rows[] = {
+        {{single, "A=b", NULL}, true, false, STARTED, "A=b B3=" TRACE "-1111111111111111-1"},
+        {{single, "A=b", NULL}, false, true, STARTED,
+         "A=b X_B3_TRACEID=" TRACE " X_B3_SPANID=1111111111111111 X_B3_SAMPLED=1"},
+        {{"B3=" TRACE "-00f067aa0ba902b7", NULL}, true, false, STARTED, "B3=" TRACE "-1111111111111111-1"},
+        {{"B3=" TRACE "-00f067aa0ba902b7-0", NULL}, true, false, "00-" TRACE "-00f067aa0ba902b7-00", "B3=" TRACE "-1111111111111111-1"},
+        {{MULTI(TRACE, "00f067aa0ba902b7"), "X_B3_SAMPLED=1", "X_B3_FLAGS=1", NULL}, true, false, STARTED,
+         "B3=" TRACE "-1111111111111111-1"},
+        {{MULTI(TRACE, "00f067aa0ba902b7"), "X_B3_SAMPLED=1", "A=b", NULL}, true, true, STARTED,
+         "A=b B3=" TRACE "-1111111111111111-1 X_B3_TRACEID=" TRACE " X_B3_SPANID=1111111111111111 X_B3_SAMPLED=1"},
+        {{"B3=1", "A=b", NULL}, true, false, NULL, "A=b B3=" TRACE "-1111111111111111-1"},
+        {{T STARTED, "A=b", NULL}, true, false, NULL, T STARTED " A=b B3=" TRACE "-1111111111111111-1"},
+    };
+    config.extract_tracecontext = false;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct context context;
+        config.propagate_b3 = rows[i].is_single;
+        config.propagate_b3multi = rows[i].is_several;
+        carrier_start(envp_of(rows[i].start));
+        cr_expect_eq(carrier_context(&context), rows[i].ids != NULL, "row %zu", i);
+        if (rows[i].ids)
+            cr_expect_str_eq(ids_of(&context), rows[i].ids, "row %zu", i);
+        struct carrier_copy copy = copy_of(envp_of(rows[i].start), CURRENT, NULL, NULL, NULL);
+        const char *entries = given(&copy);
+        cr_expect_str_eq(entries, rows[i].given, "row %zu: %s", i, entries);
+    }
+}
+
+Test(carrier, heeds_a_b3_of_the_programs_own)
+{
+    static const char *const start[] = {MULTI(TRACE, "00f067aa0ba902b7"), NULL};
+    static const char *const own[][WORDS] = {
+        {"B3=" NEW "-2222222222222222-1", NULL},
+        {MULTI(NEW, "2222222222222222"), NULL},
+        {MULTI(TRACE, "2222222222222222"), NULL}, /* another span of the same trace */
+    };
+    static const char *const not_own[][WORDS] = {
+        {MULTI(TRACE, "00f067aa0ba902b7"), NULL},
+        {"X_B3_SPANID=2222222222222222", NULL},
+        {"B3=nonsense", NULL},
+    };
+    config.extract_tracecontext = false;
+    config.propagate_b3 = config.propagate_b3multi = true;
+    carrier_start(envp_of(start));
+    for (size_t i = 0; i < 3; i++) {
+        struct carrier_copy copy = copy_of(envp_of(own[i]), CURRENT, NULL, NULL, NULL);
+        cr_expect_eq(copy.size, 0, "own %zu: %s", i, given(&copy));
+        copy = copy_of(envp_of(not_own[i]), CURRENT, NULL, NULL, NULL);
+        cr_expect_str_eq(given(&copy), "B3=" TRACE "-1111111111111111-1 X_B3_TRACEID=" TRACE " X_B3_SPANID=1111111111111111 X_B3_SAMPLED=1");
+    }
+}
+
 Test(carrier, an_environment_that_is_none_is_an_empty_one)
 {
     struct carrier_copy copy = copy_of(NULL, CURRENT, NULL, "b=1", NULL);

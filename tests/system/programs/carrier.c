@@ -22,13 +22,13 @@ static char *const show_words[] = {"carrier", "show", NULL};
 
 static void show(void)
 {
-    static const char *const ours[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE=", "SPANLOAD_COMMAND="};
+    static const char *const ours[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE=", "B3=", "X_B3_", "SPANLOAD_COMMAND="};
     static char line[1 << 18];
     size_t len = 0;
     int others = 0;
     for (char **entry = environ; entry && *entry; entry++) {
         bool is_ours = false;
-        for (int i = 0; i < 4; i++) is_ours |= strncmp(*entry, ours[i], strlen(ours[i])) == 0;
+        for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) is_ours |= strncmp(*entry, ours[i], strlen(ours[i])) == 0;
         others += !is_ours;
         if (is_ours) len += (size_t)snprintf(line + len, sizeof line - len, "%s ", *entry);
     }
