@@ -9,6 +9,7 @@
  * program included: the kernel marks it SI_KERNEL and it is not sent a second time. ^Z stops both.
  */
 #include "commands.h"
+#include "helpers.h"
 #include "library.h"
 #include "options.h"
 #include "viewer.h"
@@ -26,7 +27,7 @@ enum { QUIET_MS = 500, DRAIN_IDLE_MS = 300, DRAIN_LIMIT_MS = 5000 };
 static const int passed_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
 struct run_wishes {
-    bool show;
+    bool show, no_helpers;
     const char *library, *service, *endpoint, *format;
 };
 
@@ -74,6 +75,8 @@ static int environment_set(const struct run_wishes *wishes)
         return status;
     }
     preload_prepend(library);
+    if (!wishes->no_helpers)
+        helpers_set(library);
     free(library);
     if (wishes->service != NULL)
         setenv("OTEL_SERVICE_NAME", wishes->service, 1);
@@ -185,6 +188,7 @@ int run_command(int argc, char **argv)
         {"format", "tree|json", "with --show: trees (default) or each request as a line of JSON", NULL, &wishes.format},
         {"service", "NAME", "the service's name (OTEL_SERVICE_NAME)", NULL, &wishes.service},
         {"endpoint", "URL", "where traces go (OTEL_EXPORTER_OTLP_ENDPOINT)", NULL, &wishes.endpoint},
+        {"no-helpers", NULL, "leave NODE_OPTIONS, PYTHONPATH and RUBYOPT as they are", &wishes.no_helpers, NULL},
         {"library", "PATH", "the libspanload.so to use ($SPANLOAD_LIBRARY, else the one installed)", NULL, &wishes.library},
         {0},
     };

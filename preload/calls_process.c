@@ -223,7 +223,7 @@ static bool is_program_alone(void)
     struct stat tasks;
     if (thread.vfork_depth || process_is_another())
         return false;
-    if (libc_single_threaded && *libc_single_threaded)
+    if (process_has_one_thread())
         return true;
     uint32_t ours = atomic_load_explicit(&exporter.thread, memory_order_relaxed);
     if (system(newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) != 0)

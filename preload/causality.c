@@ -10,16 +10,15 @@
 #include "counters.h"
 #include "extract.h"
 #include "given.h"
+#include "process.h"
 #include "sdk.h"
 
 #include <stdatomic.h>
 
-#define AGREEMENTS 16
-
 /* Of this process: */
-static _Atomic uint32_t agreements;   /* of headers with what the thread would have said; saturates */
-static _Atomic bool is_contradicted;  /* a header said otherwise, once */
-static _Atomic bool is_moved;         /* an answer was begun by another thread than read the request */
+static _Atomic bool is_contradicted; /* a header named another parent than the thread would have, once */
+static _Atomic bool has_stayed;      /* an answer was begun by the thread that read the request */
+static _Atomic bool is_moved;        /* and one by another thread */
 static _Atomic bool has_served;
 
 static void set(_Atomic bool *flag)
@@ -95,8 +94,7 @@ void causality_touches(struct live live)
 
 void causality_answers(const struct exchange *exchange)
 {
-    if (exchange->reader != (uintptr_t)&thread)
-        set(&is_moved);
+    set(exchange->reader == (uintptr_t)&thread ? &has_stayed : &is_moved);
 }
 
 void causality_answer_read(struct exchange *exchange)
@@ -106,43 +104,37 @@ void causality_answer_read(struct exchange *exchange)
         turn_to(live_is_open(live) ? live : (struct live){NULL, 0}, false);
 }
 
-void causality_wait_begins(bool is_endless)
+void causality_wait_begins(void)
 {
     struct thread_work *work = &thread.work;
     work->is_loop = true;
-    work->wait_was_endless = is_endless;
     work->defers |= has_touched_any(work);
 }
 
-void causality_wait_ended(int events)
+void causality_wait_ended(void)
 {
     struct thread_work *work = &thread.work;
     work->current = work->touched[0] = work->touched[1] = (struct live){NULL, 0};
     work->touched_more = work->has_read = false;
-    work->one_event = events == 1 && work->wait_was_endless;
 }
 
-/* Whether it can have turned to something else unseen. */
+/* Whether it cannot have turned to something else unseen. */
 static bool is_certain(const struct thread_work *work)
 {
-    if (has_touched_several(work))
-        return false;
-    if (work->defers)
-        return work->one_event;
-    return work->has_read && (work->is_loop || !is(&is_moved));
-}
-
-static bool has_witness(void)
-{
-    return atomic_load_explicit(&agreements, memory_order_relaxed) >= AGREEMENTS;
+    bool stays = process_has_one_thread() || (is(&has_stayed) && !is(&is_moved));
+    return work->has_read && stays && !work->defers && !has_touched_several(work);
 }
 
 struct live causality_current(void)
 {
     const struct thread_work *work = &thread.work;
-    if (is(&is_contradicted) || !live_is_open(work->current) || !(is_certain(work) || has_witness()))
-        return (struct live){NULL, 0};
-    return work->current;
+    bool is_known = live_is_open(work->current) && is_certain(work) && !is(&is_contradicted);
+    return is_known ? work->current : (struct live){NULL, 0};
+}
+
+struct live causality_opener(void)
+{
+    return thread.work.is_loop ? (struct live){NULL, 0} : causality_current();
 }
 
 /* --- evidence ------------------------------------------------------------------------------------------------ */
@@ -152,15 +144,10 @@ static void compare(struct live named)
 {
     struct live current = thread.work.current;
     sdk_saw_ours();
-    if (!live_is_open(current))
+    if (!live_is_open(current) || is_same(current, named) || is(&is_contradicted))
         return;
-    if (!is_same(current, named)) {
-        if (!is(&is_contradicted))
-            counter_add(thread_stripe(), COUNT_parents_contradicted, 1);
-        set(&is_contradicted);
-    } else if (!has_witness()) {
-        atomic_fetch_add_explicit(&agreements, 1, memory_order_relaxed);
-    }
+    counter_add(thread_stripe(), COUNT_parents_contradicted, 1);
+    set(&is_contradicted);
 }
 
 /* The parent is an open request of ours. False: it has ended meanwhile. */
@@ -244,7 +231,8 @@ void causality_of_client(const struct message *request, struct live opener, stru
         return;
     if (!is(&has_served) && carrier_context(&own)) {
         lineage->parent = own.ids;
-        lineage->has_parent = lineage->parent_is_remote = true;
+        lineage->has_parent = true;
+        lineage->parent_is_remote = carrier_is_remote();
         lineage->tracestate = own.tracestate;
         lineage->baggage = own.baggage;
     }
@@ -254,7 +242,7 @@ void causality_of_client(const struct message *request, struct live opener, stru
 
 static struct slice keep(struct slice text, char **room, size_t *size)
 {
-    struct slice kept = {NULL, 0};
+    struct slice kept = {NULL, text.len};
     if (text.len && text.len <= *size) {
         memcpy(*room, text.ptr, text.len);
         kept = (struct slice){*room, text.len};

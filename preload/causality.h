@@ -3,15 +3,18 @@
  * Each thread has a server request that it works on, which changes at the moments of the design's table. That is evidence
  * only as long as the thread cannot have turned to something else without our seeing it:
  *
- *   - A thread that has read the head of one request itself, and has touched no other open one since, works on that one:
- *     thread-per-request, prefork, pools. Not where the answers of requests are begun by other threads than read them: then
- *     work moves between threads, and any of them may take up anything from a queue.
+ *   - A thread that has read the head of one request itself, and has touched no other open one since, works on that one, in
+ *     a process of one thread, or of several where requests are answered by the threads that read them: thread-per-request,
+ *     prefork, pools. It takes one answer to know that; and one that another thread begins says for good that work moves
+ *     between threads here, any of which may take up anything from a queue.
  *   - A thread that waits for several connections at once and goes back to that wait only when its request is answered
  *     (a prefork worker with several listeners) is like that, too.
- *   - One that goes back with requests open defers work: a timer or a queue may bring up any of them. For it, only what
- *     follows a wait without a time limit that ended with one single event is about that one.
- *   - Everything else needs a witness: requests of this process that named their parents in a header, and whose parents
- *     were just what the thread would have said; AGREEMENTS of them, and not one that said otherwise.
+ *   - One that goes back with requests open defers work: a timer, or a place that has become free in a pool of connections,
+ *     may bring up any of them, whatever was read last. What it works on is never known: only headers tell.
+ *
+ * (Tried, and wrong: to believe a deferring thread right after a wait that ended with one event, which may free a place for
+ * what another request has waiting; and where headers have agreed with it often, which says nothing about the code that
+ * passes no headers on.)
  *
  * What is not certain is left out: a link is right or absent.
  *
@@ -38,12 +41,14 @@ void causality_answers(const struct exchange *exchange);
 /* It reads the answer to a request of its own: the work of the one that it was made for goes on. */
 void causality_answer_read(struct exchange *exchange);
 
-/* Around a wait for several connections at once; `events` is what the call returned. */
-void causality_wait_begins(bool is_endless);
-void causality_wait_ended(int events);
+/* Around a wait for several connections at once. */
+void causality_wait_begins(void);
+void causality_wait_ended(void);
 
-/* What the thread certainly works on; `exchange` NULL: nothing, or not known. */
+/* What the thread certainly works on; `exchange` NULL: nothing, or not known. The same, for a connection that it opens: what
+ * a loop opens may be used first by whoever comes first. */
 struct live causality_current(void);
+struct live causality_opener(void);
 
 /* The lineage of a request that arrives, and of one that leaves. `opener`: what was being worked on when the connection was
  * opened, for the first request on it. */
@@ -52,7 +57,7 @@ void causality_of_client(const struct message *request, struct live opener, stru
 
 /* The context of what this thread works on: what a program that it starts now continues. Else the process's own
  * (carrier.h) while it has served no request. False: none. The texts are copied into `room`, at most `size` bytes;
- * what does not fit is left out. Threads: any, also the child of a vfork. */
+ * one that does not fit is left out (`ptr` NULL), and its length says what it needs. Threads: any, also the child of a vfork. */
 bool causality_context(struct context *context, char *room, size_t size);
 
 #endif

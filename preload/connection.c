@@ -71,6 +71,7 @@ struct event {
     uint32_t at;            /* where the unit begins, in what is about to be sent */
     struct changes *changes; /* to what is about to be sent; or NULL */
     const struct lineage *resumed;
+    bool has_context;        /* the last head that is about to be sent */
     size_t added;            /* bytes that were put into what was received */
 };
 
@@ -388,12 +389,24 @@ static void apply(struct event *event, const struct changes *changes)
     }
 }
 
-static bool has_room_for(const struct room *room, const struct changes *changes)
+/* Once the thread has waited it no longer counts. */
+static bool may_be_counting(const struct connection *connection)
+{
+    return connection->was_full && connection->full_at == thread.work.waits;
+}
+
+static bool has_room_for(const struct event *event, const struct changes *changes)
 {
     size_t more = 0;
     for (unsigned i = 0; i < changes->count; i++)
         more += changes->of[i].cut ? 0 : changes->of[i].len;
-    return more <= room->left;
+    return !more || (more <= event->room->left && !may_be_counting(event->connection));
+}
+
+void connection_read_into(struct connection *connection, bool is_full)
+{
+    connection->was_full = is_full;
+    connection->full_at = thread.work.waits;
 }
 
 /* What the program reads names our span, so that what it hands on does. (Not a part of its callers' frames.) */
@@ -404,7 +417,7 @@ static __attribute__((noinline)) void give_context(struct event *event, const st
     struct changes changes = {.max = sizeof change / sizeof *change, .of = change, .text = text, .size = sizeof text};
     const struct head of = {head, event->gone, message};
     bool is_given = config.propagates && event->connection->is_whole && event->room && propagate(&changes, 0, &of, exchange, NULL) &&
-                    has_room_for(event->room, &changes);
+                    has_room_for(event, &changes);
     if (is_given)
         apply(event, &changes);
     if (config.propagates)
@@ -428,6 +441,7 @@ static void send_context(struct event *event, const struct message *message, str
         if (!is_done)
             event->changes->count = before.count, event->changes->used = before.used;
     }
+    event->has_context = is_done;
     if (config.propagates)
         count(is_done ? COUNT_context_out : COUNT_context_out_missed);
 }
@@ -755,6 +769,7 @@ static void announce_head(struct event *event, struct announced *announced, uint
         .end = end,
         .first_change = first_change,
         .changes_behind = event->changes ? event->changes->count : 0,
+        .has_context = event->has_context,
         .after = event->connection->streams[PARTY_CLIENT],
     };
     event->begun = NULL;
@@ -814,9 +829,10 @@ size_t connection_announce(struct connection *connection, const struct outgoing_
     stream->skip -= bytes->skipped;
     if (connection->gathered[PARTY_CLIENT] && (n = announce_gathered(&event, bytes, announced)) == 0)
         return 0;
-    for (event.since_ns = since_ns; n <= in.len; ) {
+    for (event.since_ns = since_ns; n <= in.len;) {
         in = slice_after(in, n);
         done += n;
+        n = 0;
         if (!in.len || connection_is_left(connection) || announced->count == ANNOUNCED_MAX || stream->skip == SKIP_UNTIL_CLOSE)
             break;
         event.at = (uint32_t)done;
@@ -824,8 +840,7 @@ size_t connection_announce(struct connection *connection, const struct outgoing_
         if (!n)
             break;
     }
-    if (n > in.len) /* a head that goes on in the next part */
-        done += n;
+    done += n; /* a head that goes on in the next part */
     if (!announced->count) {
         *stream = announced->before;
         return 0;
@@ -853,13 +868,15 @@ void connection_keep_lineage(const struct exchange *exchange, struct lineage *li
 }
 
 /* The newest request, which this thread has begun, as if it had not. False: somebody has answered meanwhile. */
-static bool take_back(struct connection *connection, struct exchange *exchange)
+static bool take_back(struct connection *connection, const struct announced_head *head)
 {
-    struct exchange *newest = exchange;
+    struct exchange *exchange = head->exchange, *newest = exchange;
     /* Relaxed: the exchange is this thread's own. */
     if (!atomic_compare_exchange_strong_explicit(&connection->asked, &newest, exchange->next, memory_order_relaxed, memory_order_relaxed))
         return false;
     count_one(&connection->begun, UINT32_MAX);
+    if (config.propagates && !exchange->is_silent)
+        counter_add(thread_stripe(), head->has_context ? COUNT_context_out : COUNT_context_out_missed, -UINT64_C(1));
     tracer_retract(exchange);
     return true;
 }
@@ -878,7 +895,7 @@ size_t connection_settle(struct connection *connection, const struct announced *
     if (length >= understood)
         return understood;
     for (unsigned i = announced->count; i-- > stay && is_as_left;)
-        is_as_left = take_back(connection, announced->head[i].exchange);
+        is_as_left = take_back(connection, &announced->head[i]);
     if (!is_as_left) {
         stop_watching(connection, COUNT_given_up_contended);
         return length;

@@ -61,6 +61,8 @@ struct connection {
     /* What is looked at for each call ends here: two cache lines. */
     struct unix_path *unix_path; /* of the peer; or NULL */
     struct address peer;
+    bool was_full;        /* the program's buffer, when it read last, */
+    uint32_t full_at;     /* and how often its thread had waited by then */
     bool is_whole;        /* we have seen it begin: what passes is all that has passed */
     uint32_t generation_of_process; /* that saw it begin */
     struct live opener;   /* of a client: what was being worked on when it was opened */
@@ -124,6 +126,10 @@ struct room {
 void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns, struct room *room);
 void connection_unseen(struct connection *connection, enum direction direction, uint64_t count);
 
+/* The program's buffer is full: it may ask the kernel how much more there is, and count what it reads until it has that (FIONREAD;
+ * nginx does). A line that is put in then would be counted for what is still there. */
+void connection_read_into(struct connection *connection, bool is_full);
+
 /* What this program asked is not answered yet, as far as we have seen. */
 bool connection_awaits_answer(struct connection *connection);
 
@@ -151,6 +157,7 @@ struct announced {
         struct exchange *exchange;
         uint32_t end;                         /* of the head, in the call's bytes */
         unsigned first_change, changes_behind; /* its changes, from the first to before the last */
+        bool has_context;
         struct stream after;
     } head[ANNOUNCED_MAX];
     struct stream before, left;

@@ -1,6 +1,7 @@
 /* next.c - libc's own functions behind our hooks: the rows of hooks.def, looked up by name. */
 #include "clock.h"
 #include "hooks.h"
+#include "process.h"
 #include "symbols.h"
 #include "system.h"
 

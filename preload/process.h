@@ -50,6 +50,15 @@ static inline bool process_is_another(void)
     return process.id && system(getpid) != process.id;
 }
 
+/* libc's own word on it (glibc 2.32 and later): not 0 while the program has one thread. NULL: nobody says. */
+extern const char *libc_single_threaded;
+
+/* False also where it is not known. */
+static inline bool process_has_one_thread(void)
+{
+    return libc_single_threaded && *libc_single_threaded;
+}
+
 /* Before the image is replaced or the process ends, with this status: spans out, within the budget. */
 void process_before_exec(void);
 void process_ending(int status);

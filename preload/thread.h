@@ -32,9 +32,8 @@ struct thread_work {
     bool touched_more;      /* than those two */
     bool has_read;          /* the head of the current one, itself */
     bool is_loop;           /* it waits for several connections at once */
-    bool defers;            /* and has done so with a request of its own open: timers and queues may bring up any of them */
-    bool wait_was_endless;
-    bool one_event;         /* the last wait was, and one event ended it: what follows is about that one */
+    bool defers;            /* and has done so with a request of its own open: what it works on is not known */
+    uint32_t waits;         /* counted, for descriptors of any kind */
 };
 
 struct thread {

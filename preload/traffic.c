@@ -68,11 +68,6 @@ static void leave(const struct call *call, enum direction direction)
 
 const char *libc_single_threaded;
 
-static bool is_single_threaded(void)
-{
-    return libc_single_threaded && *libc_single_threaded;
-}
-
 /* The kernel reads the pages of such a call later, or does not put it into the stream. */
 static bool may_be_altered(int flags)
 {
@@ -139,7 +134,7 @@ static void sending(struct call *call, const struct iovec *iov, size_t count, in
     const struct outgoing outgoing = {.iov = iov, .count = count};
     traffic_sending(call);
     call->altered = connection_take_pending(call->connection);
-    if (!is_single_threaded() || call->altered || connection_may_propagate(call->connection))
+    if (!process_has_one_thread() || call->altered || connection_may_propagate(call->connection))
         look_at(call, &outgoing, flags);
     if (call->altered && (!(call->altered->changes.count || call->altered->has_lineage) || !may_be_altered(flags) || !outgoing_length(&outgoing) ||
                           !altered_build(call->altered, iov, count)))
@@ -165,7 +160,7 @@ void traffic_sending_message(struct call *call, const struct msghdr *message, in
 void traffic_sending_messages(struct call *call, const struct mmsghdr *messages, unsigned count)
 {
     traffic_sending(call);
-    if (!is_single_threaded())
+    if (!process_has_one_thread())
         look_at(call, &(struct outgoing){.messages = messages, .count = count}, 0);
 }
 
@@ -402,6 +397,14 @@ static ssize_t feed_reserved(const struct call *call, const struct iovec *iov, s
     return (ssize_t)(got + more);
 }
 
+static uint64_t length_of(const struct iovec *iov, size_t count)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += iov[i].iov_len;
+    return length;
+}
+
 ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
@@ -422,6 +425,7 @@ ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_
         length = feed_reserved(call, iov, (size_t)length);
     else
         length += (ssize_t)feed_received(call, iov, count, (size_t)length);
+    connection_read_into(call->connection, length > 0 && (uint64_t)length == length_of(iov, count));
     leave(call, DIRECTION_RECEIVED);
     return length;
 }

@@ -165,9 +165,6 @@ static inline void traffic_sending(struct call *call)
         call->since_ns = clock_ns();
 }
 
-/* libc's own word on it (glibc 2.32 and later): not 0 while the program has one thread. NULL: nobody says. */
-extern const char *libc_single_threaded;
-
 /* What happened to a descriptor (descriptors.c). */
 void descriptor_made(int fd, int domain, int type);
 void descriptor_pair_made(int rc, const int pair[2], int domain, int type);

@@ -8,17 +8,19 @@
 #include "readable.h"
 #include "thread.h"
 
-bool waits_in_loop(bool is_endless)
+bool waits_in_loop(void)
 {
     if (!process.enabled || thread.vfork_depth)
         return false;
-    causality_wait_begins(is_endless);
+    causality_wait_begins();
     return true;
 }
 
-void waits_ended(int events)
+void waits_ended(bool is_loop)
 {
-    causality_wait_ended(events);
+    thread.work.waits++;
+    if (is_loop)
+        causality_wait_ended();
 }
 
 /* A listener, or the connection of a request that is not the one being worked on. */
@@ -31,13 +33,13 @@ static bool is_for_loop(int fd)
     return atomic_load_explicit(&connection->role, memory_order_relaxed) == ROLE_SERVER && connection->newest.id != thread.work.current.id;
 }
 
-bool waits_polls(const struct pollfd *fds, nfds_t count, bool is_endless)
+bool waits_polls(const struct pollfd *fds, nfds_t count)
 {
     if (!count || !readable(fds, count * sizeof *fds))
         return false;
     for (nfds_t i = 0; i < count; i++)
         if (fds[i].fd >= 0 && is_for_loop(fds[i].fd))
-            return waits_in_loop(is_endless);
+            return waits_in_loop();
     return false;
 }
 
@@ -58,9 +60,9 @@ static bool has_one_for_loop(int count, const fd_set *set)
     return false;
 }
 
-bool waits_selects(int count, const fd_set *readable, const fd_set *writable, bool is_endless)
+bool waits_selects(int count, const fd_set *readable, const fd_set *writable)
 {
     if (count <= 0 || !(has_one_for_loop(count, readable) || has_one_for_loop(count, writable)))
         return false;
-    return waits_in_loop(is_endless);
+    return waits_in_loop();
 }

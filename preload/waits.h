@@ -14,21 +14,17 @@
 #include <sys/select.h>
 
 /* Before the call: whether it is such a return. */
-bool waits_in_loop(bool is_endless);
-bool waits_polls(const struct pollfd *fds, nfds_t count, bool is_endless);
-bool waits_selects(int count, const fd_set *readable, const fd_set *writable, bool is_endless);
+bool waits_in_loop(void);
+bool waits_polls(const struct pollfd *fds, nfds_t count);
+bool waits_selects(int count, const fd_set *readable, const fd_set *writable);
 
 /* After it. */
-void waits_ended(int events);
+void waits_ended(bool is_loop);
 
 /* The verbs of hooks.def. */
-#define call_waits(is_endless) bool is_loop = waits_in_loop(is_endless)
-#define call_polls(fds, count, is_endless) bool is_loop = waits_polls((fds), (count), (is_endless))
-#define call_selects(count, readable, writable, is_endless) bool is_loop = waits_selects((count), (readable), (writable), (is_endless))
-#define call_waited()    \
-    do {                 \
-        if (is_loop)     \
-            waits_ended(rc); \
-    } while (0)
+#define call_waits() bool is_loop = waits_in_loop()
+#define call_polls(fds, count) bool is_loop = waits_polls((fds), (count))
+#define call_selects(count, readable, writable) bool is_loop = waits_selects((count), (readable), (writable))
+#define call_waited() waits_ended(is_loop)
 
 #endif

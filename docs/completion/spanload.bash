@@ -34,7 +34,7 @@ _spanload() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    run) options="--show --format --service --endpoint --library --help" ;;
+    run) options="--show --format --service --endpoint --no-helpers --library --help" ;;
     sidecar) options="--port --host --socket --format --help" ;;
     check) options="--endpoint --library --help" ;;
     *) return ;;

@@ -20,6 +20,7 @@ _spanload() {
                 '--format[of what is printed]:format:(tree json)' \
                 '--service[the name of the service]:name:' \
                 '--endpoint[where traces go]:URL:_urls' \
+                '--no-helpers[leave the variables of runtimes as they are]' \
                 '--library[the libspanload.so to use]:file:_files' \
                 '(- *)--help[print help]' \
                 '(-)1:program:_command_names -e' '*::argument:_normal' ;;

@@ -18,6 +18,10 @@ def without_context(heard):
     return head.replace(found[0], b"", 1) + end + body, ours[2].decode()
 
 
+def is_traced(env):
+    return "libspanload" in env.get("LD_PRELOAD", "")
+
+
 def take_context(visits, is_traced):
     """Of requests that a traced program made: takes the line out of what was heard, and keeps the id as `span_id`."""
     for visit in visits if is_traced else ():

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from support.context import check_context, is_traced, take_context
 from support.facts import check_client_span, check_server_span
 from support.launch import Running, bare_environment, run
 from support.ports import free_port
@@ -118,13 +119,13 @@ CLIENTS = [
 ]
 
 
-def fetch(tree, words, origin, env):
+def fetch(tree, words, origin, env, is_seen=True):
     before = len(origin.visits)
     finished = run(tree.command(words, env), bare_environment(), timeout=60, watched=not isinstance(tree, Emulated))
     visits = origin.visits[before:]
     for visit in visits:
         visit.fields = {name.title(): value for name, value in visit.fields.items()}  # node's fetch has them in small letters
-    life = Life(finished, [visit.heard for visit in visits])
+    life = Life(finished, [visit.heard for visit in take_context(visits, is_seen and is_traced(env))])
     life.visits = visits
     return life
 
@@ -143,6 +144,7 @@ def test_each_request_of_a_client_is_one_span(receiver, origin, tree, program):
         assert len({visit.client_port for visit in visits}) == program.connections
     spans = sorted(sidecar.spans, key=lambda span: span.start_ns)
     assert len(spans) == len(visits) and {span.resource["service.name"] for span in spans} == {tree.name}
+    check_context(spans, visits)
     for span, visit in zip(spans, visits):
         check_client_span(span, visit, origin, life.finished)
     check_accounts(life, len(visits))
@@ -341,7 +343,7 @@ def test_a_program_without_requests_is_left_alone(receiver, origin, tree, progra
     sidecar = receiver()
     with tree.place() as (place, inside):
         words = program.words(dir=inside, url=origin.url)
-        pair = twin(lambda env: fetch(tree, words, origin, env), place, variables_of(tree, sidecar.endpoint))
+        pair = twin(lambda env: fetch(tree, words, origin, env, is_seen=False), place, variables_of(tree, sidecar.endpoint))
     assert pair.traced.finished.status == program.exit_status and len(pair.traced.visits) == len(program.visits)
     assert not sidecar.requests
     check_accounts(pair.traced, 0)

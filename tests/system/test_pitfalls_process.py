@@ -138,7 +138,8 @@ def test_ids_differ_in_parent_and_child(receiver):
     sidecar = receiver()
     end = compared([built("processes"), "fork_batch"], sidecar)
     check_spans(end, sidecar)
-    assert len({span.trace_id for span in sidecar.spans}) == len(sidecar.spans)
+    assert len({span.span_id for span in sidecar.spans}) == len(sidecar.spans)
+    assert len({span.trace_id for span in sidecar.spans}) == len(sidecar.spans) / 2, "a request and its answer are one trace"
 
 
 def test_connections_on_descriptor_1024_and_above(receiver):

@@ -20,7 +20,7 @@ from programs import results
 from programs.packages import missing_packages, version_of
 from programs.programs import CLIENTS, SERVERS, SILENT
 from programs.rows import FOR_EACH, PORTS, filled
-from support.context import check_context, take_context
+from support.context import check_context, is_traced, take_context
 from support.facts import check_client_span, check_client_spans, check_server_span
 from support.launch import Running, bare_environment, environment, run, total
 from support.origin import Kept, Origin
@@ -58,10 +58,6 @@ def prepared(program, place, port, url):
 
 def with_variables(program, env, place, port):
     return {**env, **{name: filled(value, dir=place, port=port, url="") for name, value in program.variables.items()}}
-
-
-def is_traced(env):
-    return "libspanload" in env.get("LD_PRELOAD", "")
 
 
 def check_accounts(life, spans):

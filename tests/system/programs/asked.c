@@ -56,11 +56,20 @@ static void quicker(char **arguments)
 
 static char head[1500];
 
+/* With the library there is one line more, behind the first one. */
+enum { LINE = sizeof "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n" - 1 };
+
+static bool has_line(const char *bytes, size_t len)
+{
+    return memmem(bytes, len, "\r\ntraceparent: 00-", 18) != NULL;
+}
+
 static void *answers_slowly(void *nothing)
 {
     static char got[sizeof head];
     for (int i = 0; i < LONG_HEADS; i++) {
         if (recv(pair.server, got, sizeof got, MSG_WAITALL) != sizeof got) fail("recv");
+        if (has_line(got, sizeof got) && recv(pair.server, got, LINE, MSG_WAITALL) != LINE) fail("recv");
         if (i % 50 == 0) pause_ms(20);
         if (send(pair.server, RESPONSE, sizeof RESPONSE - 1, MSG_NOSIGNAL) < 0) fail("send");
     }

@@ -32,13 +32,20 @@ static ssize_t send_by(int way, int fd, const char *text, size_t len)
     return sendmsg(fd, &(struct msghdr){.msg_iov = &part, .msg_iovlen = 1}, 0);
 }
 
+/* With the library there is one line more. */
+static bool is_request(ssize_t len)
+{
+    enum { LINE = sizeof "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n" - 1 };
+    return len == sizeof REQUEST - 1 || len == sizeof REQUEST - 1 + LINE;
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
     struct pair pair = pair_open();
     for (int way = 0; way < READS; way++) {
         if (send_by(way, pair.client, REQUEST, sizeof REQUEST - 1) != sizeof REQUEST - 1 ||
-            receive_by(way, pair.server, 299 + (size_t)argc) != sizeof REQUEST - 1 ||
+            !is_request(receive_by(way, pair.server, 299 + (size_t)argc)) ||
             send_by(way, pair.server, RESPONSE, sizeof RESPONSE - 1) != sizeof RESPONSE - 1 ||
             receive_by(way, pair.client, 299 + (size_t)argc) != sizeof RESPONSE - 1)
             fail("exchange");
