@@ -487,14 +487,15 @@ static __attribute__((noinline)) void request_began(struct event *event, const s
         stop_watching(connection, COUNT_given_up_memory);
         return;
     }
+    /* Before it is handed over to whoever answers. */
     if (is_client && !lineage.is_silent)
         send_context(event, message, head, exchange, &lineage);
-    push_exchange(connection, exchange);
     if (!is_client && !lineage.is_silent) {
         connection->newest = live_of(exchange);
-        causality_request_read(exchange, open_requests(connection) == 1);
+        causality_request_read(exchange, open_requests(connection) == 0);
         give_context(event, message, head, exchange);
     }
+    push_exchange(connection, exchange);
 }
 
 static void response_began(struct event *event, const struct message *message)

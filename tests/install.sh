@@ -1,10 +1,10 @@
 #!/bin/sh
 # install.sh demo|test|bench|peers - installs by apt what the demo, the tests or the bench (peers: with OpenTelemetry's own
-# instrumentation) need and the machine lacks. As root or with sudo.
+# instrumentation, which pip and npm install then) need and the machine lacks. As root or with sudo.
 # Debian 12 and 13. Services that come with a package are not started.
 set -eu
 
-demo="gcc make libc6-dev pkg-config libcjson-dev nginx curl python3"
+demo="gcc make libc6-dev pkg-config libcjson-dev nginx curl python3 gunicorn"
 build="$demo clang libclang-rt-dev libcriterion-dev musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
       python3-pip bzip2 binutils strace python3-pytest python3-h11 ca-certificates man-db procps iproute2 util-linux"
 beside="fakeroot libeatmydata1 libjemalloc2 libtcmalloc-minimal4 libfaketime python3-gevent"
@@ -17,7 +17,7 @@ others="redis-server redis-tools postgresql postgresql-contrib mariadb-server ma
 bench="$demo wrk redis-server redis-tools gunicorn python3-flask nodejs valgrind strace procps iproute2 util-linux"
 peers="$bench python3-venv"
 command -v npm >/dev/null || peers="$peers npm" # some builds of nodejs bring it, and conflict with the package
-test="$build $beside $clients $servers $others $bench"
+test="$build $beside $clients $servers $others $peers"
 
 case "${1:-}" in
 demo) wanted=$demo ;;

@@ -30,7 +30,17 @@ static void accept_one(int fd)
     descriptor_accepted(fd, (struct sockaddr *)&peer, sizeof peer);
 }
 
-typedef void passed(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags);
+typedef void passed(struct call *call, const struct iovec *piece);
+
+static void received(struct call *call, const struct iovec *piece)
+{
+    traffic_received(call, piece, 1, (ssize_t)piece->iov_len, 0);
+}
+
+static void sent(struct call *call, const struct iovec *piece)
+{
+    traffic_sent(call, piece, 1, (ssize_t)piece->iov_len, 0);
+}
 
 /* A message in pieces, as it may come and go. */
 static void pass(int fd, const char *message, size_t len, passed *tell)
@@ -41,19 +51,19 @@ static void pass(int fd, const char *message, size_t len, passed *tell)
         call_begins_on(&call, fd);
         if (!call.connection)
             return;
-        tell(&call, &(struct iovec){(void *)(uintptr_t)(message + at), n}, 1, (ssize_t)n, 0);
+        tell(&call, &(struct iovec){(void *)(uintptr_t)(message + at), n});
         at += n;
     }
 }
 
 static void receive_request(int fd)
 {
-    pass(fd, REQUEST, sizeof REQUEST - 1, traffic_received);
+    pass(fd, REQUEST, sizeof REQUEST - 1, received);
 }
 
 static void send_response(int fd)
 {
-    pass(fd, RESPONSE, sizeof RESPONSE - 1, traffic_sent);
+    pass(fd, RESPONSE, sizeof RESPONSE - 1, sent);
 }
 
 static void read_requests(void)
