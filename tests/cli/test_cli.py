@@ -557,7 +557,7 @@ def test_wrong_usage_is_one_line_and_status_2(arguments):
 
 @pytest.mark.parametrize("arguments, words", [
     (["--help"], ["run", "sidecar", "check"]),
-    (["run", "--help"], ["--show", "--library", "--service", "--endpoint", "--format"]),
+    (["run", "--help"], ["--show", "--library", "--service", "--endpoint", "--format", "--no-helpers"]),
     (["sidecar", "--help"], ["--port", "--host", "--socket", "--format"]),
     (["check", "--help"], ["--endpoint", "Exit status"]),
     (["--version"], ["spanload "]),
@@ -646,6 +646,52 @@ def test_a_relative_library_becomes_absolute_and_a_path_with_a_space_is_refused(
     spaced = tmp_path / "a b.so"
     spaced.write_bytes(b"")
     assert started(str(spaced), "true").returncode == 125
+
+
+HELPERS = {  # what a variable has before a helper, which one, and what after it
+    "NODE_OPTIONS": ("--require=", "node/spanload.cjs", " "),
+    "PYTHONPATH": ("", "python", ":"),
+    "RUBYOPT": ("-r", "ruby/spanload.rb", " "),
+}
+SHOW_HELPERS = "for name in NODE_OPTIONS PYTHONPATH RUBYOPT; do eval echo \"\\${$name-unset}\"; done"
+
+
+def place_with_helpers(library, place, runtime, files=("node/spanload.cjs", "python/sitecustomize.py", "ruby/spanload.rb")):
+    """A copy of the library at `place`, and helpers in `runtime`."""
+    place.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        (runtime / file).parent.mkdir(parents=True)
+        (runtime / file).touch()
+    copy = place / "libspanload.so"
+    copy.write_bytes(Path(library).read_bytes())
+    return str(copy)
+
+
+def helper_lines(runtime, names=HELPERS, after={}):
+    return [HELPERS[name][0] + f"{runtime}/{HELPERS[name][1]}" + (HELPERS[name][2] + after[name] if name in after else "")
+            if name in names else after.get(name, "unset") for name in HELPERS]
+
+
+@pytest.mark.parametrize("place,runtime", [("lib/spanload", "lib/spanload/runtime"), ("build", "runtime")])
+def test_helpers_beside_the_library_come_first_and_what_is_there_stays(library, tmp_path, place, runtime):
+    copy, present = place_with_helpers(library, tmp_path / place, tmp_path / runtime), {name: f"{name} a b" for name in HELPERS}
+    for env in ({}, {name: "" for name in HELPERS}):
+        assert started(copy, "sh", "-c", SHOW_HELPERS, **env).stdout.splitlines() == helper_lines(tmp_path / runtime)
+    assert started(copy, "sh", "-c", SHOW_HELPERS, **present).stdout.splitlines() == helper_lines(tmp_path / runtime, after=present)
+    done = started(copy, "--no-helpers", "sh", "-c", SHOW_HELPERS, **present)
+    assert done.stdout.splitlines() == list(present.values())
+
+
+def test_a_helper_that_is_not_there_is_not_named(library, tmp_path):
+    copy = place_with_helpers(library, tmp_path / "build", tmp_path / "runtime", ("python/sitecustomize.py",))
+    assert started(copy, "sh", "-c", SHOW_HELPERS).stdout.splitlines() == helper_lines(tmp_path / "runtime", ("PYTHONPATH",))
+    assert started(library, "sh", "-c", SHOW_HELPERS).stdout.splitlines() == ["unset"] * 3
+
+
+@pytest.mark.parametrize("name", ["a\"b", "a\tb", "a\\b"])
+def test_helpers_whose_path_a_variable_could_misread_are_left_out(library, tmp_path, name):
+    copy = place_with_helpers(library, tmp_path / name / "build", tmp_path / name / "runtime")
+    assert started(copy, "sh", "-c", SHOW_HELPERS).stdout.splitlines() == ["unset"] * 3
 
 
 @pytest.mark.parametrize("show", [[], ["--show"]])
