@@ -26,7 +26,7 @@ bool trace_context_read(struct slice value, struct trace_context *context);
 #define TRACEPARENT_ID_AT 36
 #define TRACEPARENT_FLAGS_AT 53
 
-/* Lower-case digits, without an end: TRACEPARENT_LENGTH of them; 16 or 32 for ids; 2 for a byte. */
+/* Lower-case digits, without an end: TRACEPARENT_LENGTH of them; 16 for an id of 8 bytes, 32 for one of 16. */
 void trace_context_write(char *at, const struct trace_context *context);
 void trace_context_write_id(char *at, const uint8_t *id, size_t size);
 

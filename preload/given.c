@@ -4,9 +4,9 @@
  */
 #include "given.h"
 
-#define PLACES 4096
+#define PLACES 1024 /* 16 kB: what is asked for each request stays in the caches */
 #define WINDOW 8
-#define REMEMBERED 512
+#define REMEMBERED 256
 
 static struct {
     _Atomic uint64_t id; /* 0: free */

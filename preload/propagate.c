@@ -85,10 +85,12 @@ static void take_ids(struct span_text *span, const struct exchange *exchange)
     span->ids = (struct trace_context){.flags = exchange->record.trace_flags};
     memcpy(span->ids.trace_id, exchange->record.trace_id, sizeof span->ids.trace_id);
     memcpy(span->ids.parent_id, exchange->record.span_id, sizeof span->ids.parent_id);
+    span->is_debug = exchange->is_debug;
+    if (!config.propagate_b3 && !config.propagate_b3multi)
+        return;
     trace_context_write_id(span->trace_id, exchange->record.trace_id, 16);
     trace_context_write_id(span->span_id, exchange->record.span_id, 8);
     trace_context_write_id(span->parent_id, exchange->record.parent_id, 8);
-    span->is_debug = exchange->is_debug;
 }
 
 static bool is_of_trace(const struct extracted *found, const struct span_text *span)
@@ -192,12 +194,22 @@ static bool tracestate_is_valid(struct slice list)
     return count;
 }
 
+/* Nothing that ends a line, or that a server may refuse (RFC 9110 section 5.5). */
+static bool is_field_value(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (((unsigned char)text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static void add_onward(struct lines *lines, const struct message *message, const struct context *onward)
 {
     if (config.extract_tracecontext && !message->traceparent.ptr && !has_fact(message, FACT_TRACESTATE) && onward->tracestate.len &&
         tracestate_is_valid(onward->tracestate))
         add_line(lines, SLICE("tracestate"), onward->tracestate);
-    if (config.propagate_baggage && !has_fact(message, FACT_BAGGAGE) && onward->baggage.len && onward->baggage.len <= BAGGAGE_MAX)
+    if (config.propagate_baggage && !has_fact(message, FACT_BAGGAGE) && onward->baggage.len && onward->baggage.len <= BAGGAGE_MAX &&
+        is_field_value(onward->baggage))
         add_line(lines, SLICE("baggage"), onward->baggage);
 }
 

@@ -1,7 +1,7 @@
 /* trace_context.c - reading and writing a traceparent. See trace_context.h. */
 #include "trace_context.h"
 
-#include "bytes16.h"
+#include "hex.h"
 
 #define VERSION_00_LENGTH TRACEPARENT_LENGTH
 
@@ -55,13 +55,21 @@ bool trace_context_read(struct slice value, struct trace_context *context)
     return (trace_id[0] | trace_id[1]) && parent_id;
 }
 
-void trace_context_write_id(char *at, const uint8_t *id, size_t size)
+static void write_byte(char *at, uint8_t byte)
 {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < size; i++) {
-        *at++ = digits[id[i] >> 4];
-        *at++ = digits[id[i] & 15];
-    }
+    at[0] = digits[byte >> 4];
+    at[1] = digits[byte & 15];
+}
+
+void trace_context_write_id(char *at, const uint8_t *id, size_t size)
+{
+    bytes16 bytes = {0};
+    memcpy(&bytes, id, size);
+    struct hex hex = hex_of(bytes);
+    memcpy(at, &hex.first, sizeof hex.first);
+    if (size > 8)
+        memcpy(at + sizeof hex.first, &hex.last, sizeof hex.last);
 }
 
 void trace_context_write(char *at, const struct trace_context *context)
@@ -70,5 +78,5 @@ void trace_context_write(char *at, const struct trace_context *context)
     trace_context_write_id(at + 3, context->trace_id, sizeof context->trace_id);
     at[TRACEPARENT_ID_AT - 1] = at[TRACEPARENT_FLAGS_AT - 1] = '-';
     trace_context_write_id(at + TRACEPARENT_ID_AT, context->parent_id, sizeof context->parent_id);
-    trace_context_write_id(at + TRACEPARENT_FLAGS_AT, &context->flags, 1);
+    write_byte(at + TRACEPARENT_FLAGS_AT, context->flags);
 }

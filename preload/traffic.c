@@ -6,6 +6,7 @@
 #include "traffic.h"
 
 #include "altered.h"
+#include "causality.h"
 #include "clock.h"
 #include "outgoing.h"
 #include "readable.h"
@@ -109,13 +110,19 @@ static void copy_ahead(struct call *call, const struct outgoing *outgoing, uint6
         announce(call, flags);
 }
 
+/* A part of its changes has gone. */
+static bool has_begun(const struct altered *altered)
+{
+    return altered->kept || altered->has_lineage;
+}
+
 /* The caller's bytes go as they are; what is owed of an earlier call stays owed. */
 static void leave_as_it_is(struct call *call)
 {
     struct altered *altered = call->altered;
     call->altered = NULL;
     altered_keep(altered, altered->kept);
-    if (altered->kept || altered->has_lineage)
+    if (has_begun(altered))
         connection_put_pending(call->connection, altered);
     else
         altered_give(altered);
@@ -128,7 +135,8 @@ static void look_at(struct call *call, const struct outgoing *outgoing, int flag
     copy_ahead(call, outgoing, length, flags);
 }
 
-/* One vector, before the call. */
+/* One vector, before the call. A head that has begun to leave goes on leaving with its changes: where there are too many pieces
+ * the kernel is given those that there are, and the caller is told that it has taken less. */
 static void sending(struct call *call, const struct iovec *iov, size_t count, int flags)
 {
     const struct outgoing outgoing = {.iov = iov, .count = count};
@@ -137,7 +145,7 @@ static void sending(struct call *call, const struct iovec *iov, size_t count, in
     if (!process_has_one_thread() || call->altered || connection_may_propagate(call->connection))
         look_at(call, &outgoing, flags);
     if (call->altered && (!(call->altered->changes.count || call->altered->has_lineage) || !may_be_altered(flags) || !outgoing_length(&outgoing) ||
-                          !altered_build(call->altered, iov, count)))
+                          (!altered_build(call->altered, iov, count) && !has_begun(call->altered))))
         leave_as_it_is(call);
 }
 
@@ -405,6 +413,12 @@ static uint64_t length_of(const struct iovec *iov, size_t count)
     return length;
 }
 
+static void tell_how_it_reads(const struct call *call, int flags)
+{
+    if (atomic_load_explicit(&call->connection->role, memory_order_relaxed) == ROLE_SERVER && causality_asks_how_it_reads())
+        causality_reads(!(flags & MSG_DONTWAIT) && !(system(fcntl, call->fd, F_GETFL, 0) & O_NONBLOCK));
+}
+
 ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
@@ -417,6 +431,7 @@ ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_
         return length;
     if (!enter(call, DIRECTION_RECEIVED)) /* not ours to look at, and the caller's all the same */
         return length + (is_full(call, iov, length) ? (ssize_t)fill_up(call, (char *)iov->iov_base + length, call->reserve) : 0);
+    tell_how_it_reads(call, flags);
     if (length == 0)
         connection_peer_closed(call->connection);
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
@@ -440,7 +455,8 @@ static void sent(struct call *call, const struct iovec *iov, size_t count, ssize
         failed(call, DIRECTION_SENT, *__errno_location());
         return;
     }
-    if (length == 0 || !enter(call, DIRECTION_SENT))
+    bool is_known = call->copy && (size_t)length <= call->copy->ahead; /* all of it, since before the call */
+    if (length == 0 || is_known || !enter(call, DIRECTION_SENT))
         return;
     feed_sent(call, iov, count, (size_t)length);
     leave(call, DIRECTION_SENT);
