@@ -116,6 +116,12 @@ bench: ## what the library costs, as one table; PEERS=1: beside OpenTelemetry's 
 	@$(MAKE) --no-print-directory all
 	@PEERS=$(PEERS) /usr/bin/python3 tests/bench/bench.py
 
+.PHONY: accuracy
+accuracy: ## how often the links between spans are right, for each model of a service; a table, a picture, README's table
+	@tests/install.sh test
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/accuracy/accuracy.py
+
 SECONDS ?= 60
 .PHONY: fuzz
 fuzz: ## the fuzzers of the framing, for SECONDS=60 in all; what fails is kept in build/fuzz
@@ -135,6 +141,7 @@ docs: all ## the generated parts of README: settings and programs
 	/usr/bin/python3 tests/programs/table.py --write
 	/usr/bin/python3 tests/bench/table.py --write
 	/usr/bin/python3 tests/bench/picture.py --write
+	/usr/bin/python3 tests/accuracy/table.py --write
 
 .PHONY: install
 install: all ## into PREFIX (/usr/local); DESTDIR is honoured
@@ -142,6 +149,7 @@ install: all ## into PREFIX (/usr/local); DESTDIR is honoured
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 755 build/spanload $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 build/libspanload.so $(DESTDIR)$(PREFIX)/lib/spanload/
+	cd runtime && find . -type f ! -path '*/__pycache__/*' -exec install -D -m 644 {} $(DESTDIR)$(PREFIX)/lib/spanload/runtime/{} ';'
 	install -m 644 docs/spanload.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/completion/spanload.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spanload
 	install -m 644 docs/completion/spanload.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_spanload

@@ -17,11 +17,12 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench import calls, peers, picture, processes, rates, runtimes, servers, table  # noqa: E402
+from bench import calls, peers, picture, processes, proxies, rates, runtimes, servers, table  # noqa: E402
 from support.launch import BUILD  # noqa: E402
 
 FAMILIES = {
     "nginx": servers.rows,
+    "proxies": proxies.rows,
     "redis": servers.redis_rows,
     "runtimes": runtimes.rows,
     "calls": calls.rows,
