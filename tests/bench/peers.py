@@ -4,9 +4,6 @@ Installed from PyPI and npm into build/peers when these rows are asked for (`mak
 every request by the specification's defaults to receivers of the same kind; OpenTelemetry's send protobuf over HTTP, and have
 nothing on but the instrumentation of node's http and of Flask: no metrics and no logs.
 """
-import json
-import shutil
-import subprocess
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,14 +12,15 @@ from bench.rounds import best_of, noise_in_words
 from bench.row import Row
 from bench.runtimes import PROGRAMS, WARM_UPS, cost_of, measured
 from bench.servers import Sink, account_of, accounted, exported_environment
-from support.launch import BUILD, bare_environment
+from support import peers
+from support.launch import bare_environment
+from support.peers import NODE_API, NODE_SDK, PYTHON_INSTRUMENTATION, PYTHON_SDK
 
-PEERS = BUILD / "peers"
 DELIVERED_S = 6  # longer than OTEL_BSP_SCHEDULE_DELAY: what can be delivered has been
 
-PYTHON = ("opentelemetry-distro==0.66b1", "opentelemetry-instrumentation-flask==0.66b1", "opentelemetry-sdk==1.45.1",
-          "opentelemetry-exporter-otlp-proto-http==1.45.1")
-NODE = {"@opentelemetry/api": "1.9.1", "@opentelemetry/sdk-node": "0.223.0", "@opentelemetry/instrumentation-http": "0.223.0",
+PYTHON = (f"opentelemetry-distro=={PYTHON_INSTRUMENTATION}", f"opentelemetry-instrumentation-flask=={PYTHON_INSTRUMENTATION}",
+          f"opentelemetry-sdk=={PYTHON_SDK}", f"opentelemetry-exporter-otlp-proto-http=={PYTHON_SDK}")
+NODE = {"@opentelemetry/api": NODE_API, "@opentelemetry/sdk-node": NODE_SDK, "@opentelemetry/instrumentation-http": NODE_SDK,
         "@opentelemetry/exporter-trace-otlp-proto": "0.223.1"}
 
 NODE_START = '''
@@ -33,44 +31,14 @@ new NodeSDK({traceExporter: new OTLPTraceExporter(), instrumentations: [new Http
 '''
 
 
-def installed(directory, wanted, install):
-    """Runs install() in a new directory, unless what is there already was installed for the same wish."""
-    stamp = directory / "wanted"
-    if stamp.exists() and stamp.read_text() == wanted:
-        return directory
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    install()
-    stamp.write_text(wanted)
-    return directory
-
-
-def install(argv, cwd):
-    argv = [str(word) for word in argv]
-    done = subprocess.run(argv, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout[-2000:]}"
-
-
 def python_peer():
     """A Python that has it, and sees Debian's Flask and gunicorn, the same as the bare server's."""
-    directory = PEERS / "python"
-
-    def make():
-        install(["/usr/bin/python3", "-m", "venv", "--system-site-packages", directory], PEERS)
-        install([directory / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON], PEERS)
-    installed(directory, "\n".join(PYTHON), make)
+    directory = peers.python("python", PYTHON)
     return [directory / "bin" / "opentelemetry-instrument", directory / "bin" / "python"], {}
 
 
 def node_peer():
-    directory = PEERS / "node"
-
-    def make():
-        assert shutil.which("npm"), "npm is needed to install OpenTelemetry's instrumentation of node"
-        (directory / "package.json").write_text(json.dumps({"private": True, "dependencies": NODE}))
-        (directory / "start.js").write_text(NODE_START)
-        install(["npm", "install", "--silent", "--no-audit", "--no-fund"], directory)
-    installed(directory, json.dumps(NODE) + NODE_START, make)
+    directory = peers.node("node", NODE, {"start.js": NODE_START})
     return [], {"NODE_OPTIONS": f"--require {directory / 'start.js'}"}
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""seeds.py TARGET DIRECTORY - what tests/wire says, as inputs of a fuzz target, a file each (the heads of protocols.c and
-connection.c say what an input looks like)."""
+"""seeds.py TARGET DIRECTORY - what tests/wire says, as inputs of a fuzz target, a file each (the heads of protocols.c,
+connection.c and propagate.c say what an input looks like)."""
 import re
 import sys
 from pathlib import Path
@@ -65,8 +65,17 @@ def of_connection(conversation):
         yield out
 
 
+def of_propagate(conversation):
+    """What the client says, sent and read, in all formats and in small calls."""
+    said = b"".join(what for who, what in conversation if who == "C")
+    for side in range(2):
+        for number, formats in enumerate((1, 6, 15)):
+            if said:
+                yield bytes([side, formats, 7 * number + side, number]) + said
+
+
 def main(target, directory):
-    make = {"protocols": of_protocols, "connection": of_connection}[target]
+    make = {"protocols": of_protocols, "connection": of_connection, "propagate": of_propagate}[target]
     for path in sorted(WIRE.glob("*/*.wire")):
         conversation = steps(path)
         if not conversation:

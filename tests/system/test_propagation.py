@@ -103,6 +103,12 @@ def test_a_peer_that_goes_away_is_one_error_and_one_signal(stingy, propagate):
     in_both([propagate, "gone"], preload=[stingy])
 
 
+def test_a_head_that_has_begun_to_leave_goes_on_with_its_line_in_however_many_pieces(stingy, propagate):
+    """pieces: as many as the kernel takes, so that there is none left for the rest of the line."""
+    _, requests, counters = in_both([propagate, "pieces"], preload=[stingy])
+    assert (counters["started"], given_up(counters)) == (requests, {})
+
+
 def test_the_kernel_takes_parts_and_a_reader_is_slow(stingy, propagate):
     lines, requests, counters = in_both([propagate, "slow"], preload=[stingy])
     assert all(line.split()[0] == line.split()[2] for line in lines["slow"])
@@ -133,7 +139,7 @@ def test_a_request_is_read_with_at_most_one_line_and_nothing_is_lost(receiver, r
     assert (counters["started"], counters["exported"], given_up(counters)) == (requests, requests, {})
     assert counters["context_in"] + counters["context_in_missed"] == requests
     spans = {span.span_id: span for span in sidecar.wait_for(spans=requests).spans}
-    wire = [line.split() for line in lines["wire"]]
+    wire = [line.split() for line in lines.get("wire", [])]
     assert len(spans) == requests and {span.kind for span in spans.values()} == {"SERVER"}
     assert len({span for _, span in wire}) == len(wire) and all(spans[span].trace_id == trace for trace, span in wire)
     named = [span for span in lines.get("own", []) if span in spans]

@@ -56,6 +56,8 @@ static void add_request(struct stream *stream, const char *head, const char *bod
 #define POST "POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
 #define BODY "GET /body HTTP/1.1\r\nHost: x\r\nX: 5678\r\n\r\n" /* 40 bytes */
 
+static char large[6000]; /* a head that is longer than a copy of it (outgoing.h) */
+
 static const struct {
     const char *name;
     struct {
@@ -68,6 +70,7 @@ static const struct {
     {"bare", {{GET_BARE, ""}}},
     {"three", {{GET, ""}, {POST, BODY}, {GET, ""}}},
     {"mixed", {{POST, BODY}, {GET_OWN, ""}, {GET, ""}}},
+    {"large", {{large, BODY}}},
 };
 enum { STREAMS = sizeof streams / sizeof *streams };
 
@@ -299,13 +302,13 @@ static void every_limit(const struct listener *listener, size_t which, size_t st
         }
 }
 
-/* A byte at a time, all the way. */
+/* A byte at a time, all the way; of a long stream so many would not fit into the kernel. */
 static void byte_by_byte(const struct listener *listener)
 {
     static long ones[STREAM_MAX];
     for (size_t i = 0; i < STREAM_MAX; i++)
         ones[i] = 1;
-    for (size_t which = 0; which < STREAMS; which++)
+    for (size_t which = 0; which < STREAMS - 1; which++)
         for (size_t way = 0; way < WAYS; way++)
             attempt(listener, which, &ways[way], NULL, 0, which % 2, ones, STREAM_MAX);
 }
@@ -343,7 +346,7 @@ static void mode_pipelined(void)
 {
     struct listener listener = listener_open(false);
     for (size_t which = 4; which < STREAMS; which++)
-        every_limit(&listener, which, 3);
+        every_limit(&listener, which, which == STREAMS - 1 ? 61 : 3);
     byte_by_byte(&listener);
 }
 
@@ -358,7 +361,7 @@ static void mode_tcp(void)
 {
     struct listener listener = listener_open(true);
     for (size_t which = 0; which < STREAMS; which++)
-        every_limit(&listener, which, 17);
+        every_limit(&listener, which, which == STREAMS - 1 ? 409 : 17);
 }
 
 /* The peer has gone: after any part, the next call fails as it would, with one signal where it would be one. */
@@ -523,6 +526,47 @@ static void mode_slow(void)
     }
 }
 
+/* As many pieces as the kernel takes, in the middle of a head that has begun to leave: there is none left for the rest of a line. */
+static void mode_pieces(void)
+{
+    enum { PIECES = 1024, BODY_LEN = 1500 };
+    struct listener listener = listener_open(false);
+    for (int is_own = 0; is_own < 2; is_own++)
+        for (long limit = 1; limit < 130; limit++) {
+            static char heard[2 * STREAM_MAX], head[256], body[BODY_LEN + 1];
+            struct stream stream = {.len = 0};
+            struct ends ends = ends_as_client(&listener);
+            struct iovec iov[PIECES];
+            snprintf(what, sizeof what, "%d pieces behind %ld bytes%s", PIECES, limit, is_own ? " of a head with a context" : "");
+            snprintf(head, sizeof head, "POST / HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n", is_own ? "traceparent: " OWN "\r\n" : "", BODY_LEN);
+            memset(body, 'b', BODY_LEN);
+            add_request(&stream, head, body);
+            stingy_plan(ends.ours, &limit, 1);
+            ssize_t at = write(ends.ours, stream.bytes, stream.len);
+            stingy_plan(-1, NULL, 0);
+            told(&stream, 0, stream.len, limit);
+            while (at > 0 && at < (ssize_t)stream.len) {
+                int count = 0;
+                for (size_t i = (size_t)at; i < stream.len && count < PIECES; i++)
+                    iov[count++] = (struct iovec){stream.bytes + i, 1};
+                iov[count - 1].iov_len = stream.len - (size_t)at - (size_t)count + 1;
+                ssize_t n = writev(ends.ours, iov, count);
+                if (n <= 0) {
+                    wrong("%zd, errno %d", n, errno);
+                    break;
+                }
+                if (stream.head[0].place >= at && !stream.head[0].sent) /* nothing of the line had gone, and then there was no room for it */
+                    stream.head[0].place = -1;
+                at += n;
+            }
+            compare(&stream, heard, raw_read(ends.raw, heard, stream.len + (stream.head[0].place >= 0 ? pattern_len : 0), sizeof heard));
+            answer(ends, 1);
+            ends_close(ends);
+            cases++;
+            requests++;
+        }
+}
+
 /* Calls that fail before a byte has gone. */
 static void mode_errors(void)
 {
@@ -562,10 +606,11 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(void);
     } modes[] = {{"limits", mode_limits}, {"bare", mode_bare}, {"pipelined", mode_pipelined}, {"cuts", mode_cuts}, {"tcp", mode_tcp}, {"gone", mode_gone},
-                 {"sendfile", mode_sendfile}, {"messages", mode_messages}, {"slow", mode_slow}, {"errors", mode_errors}};
+                 {"sendfile", mode_sendfile}, {"messages", mode_messages}, {"slow", mode_slow}, {"errors", mode_errors}, {"pieces", mode_pieces}};
     *(void **)&stingy_plan = dlsym(RTLD_DEFAULT, "stingy_plan");
     pattern = argc > 2 ? argv[2] : "";
     pattern_len = strlen(pattern);
+    snprintf(large, sizeof large, "POST /e HTTP/1.1\r\nCookie: %05000d\r\nContent-Length: 40\r\n\r\n", 0);
     for (size_t i = 0; argc > 1 && stingy_plan && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(modes[i].name, argv[1]) == 0) {
             modes[i].run();

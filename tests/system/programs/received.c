@@ -33,7 +33,6 @@ static const struct {
 } requests_of[] = {
     {"GET /a HTTP/1.1\r\nHost: x\r\nTE: t\r\n\r\n", "", 0},
     {"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n", BODY, 0},
-    {"GET /d HTTP/1.1\nHost: x\n\n", "", 0}, /* lines that end in LF only: not of the pattern, and so not among the bare ones */
     {"GET /b HTTP/1.1\r\nHost: x\r\ntraceparent: " OWN "\r\nA: b\r\n\r\n", "", 0},
     {"GET /e HTTP/1.1\r\nCookie: %s\r\nHost: x\r\n\r\n", "", 450},
     {"GET /f HTTP/1.1\r\nCookie: %s\r\nHost: x\r\n\r\n", "", 3000},
@@ -41,7 +40,7 @@ static const struct {
 };
 
 /* By the index of each of its requests, and an end. */
-static const char *const streams[] = {"0", "1", "4", "5", "6", "3", "010", "161", "031"};
+static const char *const streams[] = {"0", "1", "3", "4", "5", "2", "010", "151", "021"};
 enum { STREAMS = sizeof streams / sizeof *streams, BARE = 5 };
 
 static struct stream make_stream(size_t which)
@@ -250,11 +249,13 @@ static void attempt(const struct listener *listener, size_t which, const struct 
     for (int i = 0; i <= cut_count; i++) {
         size_t from = i ? cuts[i - 1] : 0, to = i < cut_count ? cuts[i] : stream.len;
         raw_write(ends.raw, stream.bytes + from, to - from);
-        read_what_is_there(&reading);
+        if (from < to)
+            read_what_is_there(&reading);
     }
     const size_t head = stream.head[0].end;
     bool has_room = size >= stream.len + pattern_len || (way->has_reserve && size >= 512 && head + pattern_len <= size);
     bool is_split = way->receive == by_readv || way->receive == by_recvmsg; /* where the parts meet there is no room */
+    has_room &= way->receive != by_waiting_for_all;
     compare(&stream, &reading, pattern_len && has_room && !cut_count && !stream.head[0].own && (!is_split || size >= 4096));
     nonblocking(ends.ours, false);
     answer(ends, stream.count);
