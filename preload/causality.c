@@ -76,16 +76,6 @@ static void turn_to(struct live live, bool has_read)
         touch(live);
 }
 
-bool causality_asks_how_it_reads(void)
-{
-    return !process_has_one_thread() && !is(&has_stayed) && !is(&is_moved);
-}
-
-void causality_reads(bool waiting)
-{
-    thread.work.waits_in_read = waiting;
-}
-
 /* Of several requests that came in one piece any may be worked on. */
 void causality_request_read(struct exchange *exchange, bool is_only)
 {
@@ -131,7 +121,7 @@ void causality_wait_ended(void)
 /* Whether it cannot have turned to something else unseen. */
 static bool is_certain(const struct thread_work *work)
 {
-    bool stays = process_has_one_thread() || (!is(&is_moved) && (is(&has_stayed) || work->waits_in_read));
+    bool stays = process_has_one_thread() || (is(&has_stayed) && !is(&is_moved));
     return work->has_read && stays && !work->defers && !has_touched_several(work);
 }
 

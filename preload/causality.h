@@ -5,9 +5,8 @@
  *
  *   - A thread that has read the head of one request itself, and has touched no other open one since, works on that one, in
  *     a process of one thread, or of several where requests are answered by the threads that read them: thread-per-request,
- *     prefork, pools. One answer tells that; before it, that a thread waits in its read, as only one does that serves
- *     nobody else meanwhile. An answer that another thread begins says for good that work moves between threads here,
- *     any of which may take up anything from a queue.
+ *     prefork, pools. It takes one answer to know that, and one that another thread begins says for good that work moves
+ *     between threads here, any of which may take up anything from a queue.
  *   - A thread that waits for several connections at once and goes back to that wait only when its request is answered
  *     (a prefork worker with several listeners) is like that, too.
  *   - One that goes back with requests open defers work: a timer, or a place that has become free in a pool of connections,
@@ -15,7 +14,7 @@
  *
  * (Tried, and wrong: to believe a deferring thread right after a wait that ended with one event, which may free a place for
  * what another request has waiting; and where headers have agreed with it often, which says nothing about the code that
- * passes no headers on.)
+ * passes no headers on; and, before the first answer, a thread that waits in its reads, which a pool's do as well.)
  *
  * What is not certain is left out: a link is right or absent.
  *
@@ -31,11 +30,6 @@
 #include "thread.h"
 
 #include <stdbool.h>
-
-/* It is not known yet whether threads answer what they read: then whoever reads tells whether its calls wait for what is to be
- * read. */
-bool causality_asks_how_it_reads(void);
-void causality_reads(bool waiting);
 
 /* This thread has read the head of a server request. `is_only`: no other one is open on its connection. */
 void causality_request_read(struct exchange *exchange, bool is_only);

@@ -31,7 +31,6 @@ struct thread_work {
     struct live touched[2]; /* open ones that it has touched since it went back to its loop */
     bool touched_more;      /* than those two */
     bool has_read;          /* the head of the current one, itself */
-    bool waits_in_read;     /* where there was nothing to read yet */
     bool is_loop;           /* it waits for several connections at once */
     bool defers;            /* and has done so with a request of its own open: what it works on is not known */
     uint32_t waits;         /* counted, for descriptors of any kind */

@@ -6,7 +6,6 @@
 #include "traffic.h"
 
 #include "altered.h"
-#include "causality.h"
 #include "clock.h"
 #include "outgoing.h"
 #include "readable.h"
@@ -413,12 +412,6 @@ static uint64_t length_of(const struct iovec *iov, size_t count)
     return length;
 }
 
-static void tell_how_it_reads(const struct call *call, int flags)
-{
-    if (atomic_load_explicit(&call->connection->role, memory_order_relaxed) == ROLE_SERVER && causality_asks_how_it_reads())
-        causality_reads(!(flags & MSG_DONTWAIT) && !(system(fcntl, call->fd, F_GETFL, 0) & O_NONBLOCK));
-}
-
 ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_t count, ssize_t length, int flags)
 {
     if (flags & (MSG_PEEK | MSG_OOB | MSG_ERRQUEUE))
@@ -431,7 +424,6 @@ ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_
         return length;
     if (!enter(call, DIRECTION_RECEIVED)) /* not ours to look at, and the caller's all the same */
         return length + (is_full(call, iov, length) ? (ssize_t)fill_up(call, (char *)iov->iov_base + length, call->reserve) : 0);
-    tell_how_it_reads(call, flags);
     if (length == 0)
         connection_peer_closed(call->connection);
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */

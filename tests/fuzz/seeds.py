@@ -71,7 +71,7 @@ def of_propagate(conversation):
     for side in range(2):
         for number, formats in enumerate((1, 6, 15)):
             if said:
-                yield bytes([side, formats, 7 * number + side, number]) + said
+                yield bytes([side, formats, 7 * number + side, 3 + number]) + said
 
 
 def main(target, directory):
