@@ -61,11 +61,15 @@ int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
     return peer_accepted(&peer, NEXT(accept4)(fd, peer.address, peer.len, flags));
 }
 
+#define MESSAGES_MAX 1024 /* UIO_MAXIOV: of more than these the kernel sends these */
+
 /* Several messages of which one may leave with changes: one by one, as the kernel sends them (sendmmsg(2)). The first that
  * fails, or goes in part, is the last. */
 static int send_each(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     unsigned done = 0;
+    if (count > MESSAGES_MAX)
+        count = MESSAGES_MAX;
     while (done < count && readable(&messages[done], sizeof *messages)) {
         const struct msghdr *message = &messages[done].msg_hdr;
         uint64_t length = outgoing_length(&(struct outgoing){.iov = message->msg_iov, .count = message->msg_iovlen});

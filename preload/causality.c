@@ -199,7 +199,7 @@ static void look_for_sdk(const struct trace_context *ids)
 {
     uint64_t id;
     memcpy(&id, ids->parent_id, sizeof id);
-    if (given_saw_trace(ids->trace_id) && !given_is_known(id) && !given_ended(id))
+    if (given_saw_trace(ids->trace_id) && !given_was_given(id))
         sdk_saw_other();
 }
 

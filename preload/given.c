@@ -7,13 +7,15 @@
 #define PLACES 1024 /* 16 kB: what is asked for each request stays in the caches */
 #define WINDOW 8
 #define REMEMBERED 256
+#define MARKS 4096
 
 static struct {
     _Atomic uint64_t id; /* 0: free */
     _Atomic(struct exchange *) exchange;
 } places[PLACES + WINDOW];
 
-static _Atomic uint64_t traces[REMEMBERED], ended[REMEMBERED];
+static _Atomic uint64_t traces[REMEMBERED];
+static _Atomic bool marks[MARKS]; /* never taken back: no id of ours is ever taken for somebody else's, the other way round may be */
 
 static uint64_t low_of(const uint8_t *trace_id)
 {
@@ -22,21 +24,14 @@ static uint64_t low_of(const uint8_t *trace_id)
     return low;
 }
 
-static void remember(_Atomic uint64_t *list, uint64_t value)
-{
-    atomic_store_explicit(&list[value % REMEMBERED], value, memory_order_relaxed);
-}
-
-static bool is_remembered(const _Atomic uint64_t *list, uint64_t value)
-{
-    return atomic_load_explicit(&list[value % REMEMBERED], memory_order_relaxed) == value;
-}
-
 /* The id is there last: whoever finds it finds the exchange. Release: pairs with the acquire in given_find. */
 void given_add(struct exchange *exchange)
 {
     uint64_t id = exchange->known_as;
-    remember(traces, low_of(exchange->record.trace_id));
+    uint64_t trace = low_of(exchange->record.trace_id);
+    atomic_store_explicit(&traces[trace % REMEMBERED], trace, memory_order_relaxed);
+    if (id)
+        atomic_store_explicit(&marks[id % MARKS], true, memory_order_relaxed);
     for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++) {
         struct exchange *none = NULL;
         if (!atomic_compare_exchange_strong_explicit(&places[at].exchange, &none, exchange, memory_order_relaxed, memory_order_relaxed))
@@ -44,8 +39,6 @@ void given_add(struct exchange *exchange)
         atomic_store_explicit(&places[at].id, id, memory_order_release);
         return;
     }
-    if (id)
-        remember(ended, id); /* no room: nobody is to take it for somebody else's */
 }
 
 void given_remove(struct exchange *exchange)
@@ -56,10 +49,8 @@ void given_remove(struct exchange *exchange)
             continue;
         atomic_store_explicit(&places[at].id, 0, memory_order_relaxed);
         atomic_store_explicit(&places[at].exchange, NULL, memory_order_release);
-        break;
+        return;
     }
-    if (id)
-        remember(ended, id);
 }
 
 struct live given_find(uint64_t id)
@@ -77,20 +68,13 @@ struct live given_find(uint64_t id)
     return found;
 }
 
-bool given_is_known(uint64_t id)
+bool given_was_given(uint64_t id)
 {
-    for (size_t at = id % PLACES, end = at + WINDOW; id && at < end; at++)
-        if (atomic_load_explicit(&places[at].id, memory_order_relaxed) == id)
-            return true;
-    return false;
+    return atomic_load_explicit(&marks[id % MARKS], memory_order_relaxed);
 }
 
 bool given_saw_trace(const uint8_t *trace_id)
 {
-    return is_remembered(traces, low_of(trace_id));
-}
-
-bool given_ended(uint64_t id)
-{
-    return is_remembered(ended, id);
+    uint64_t trace = low_of(trace_id);
+    return atomic_load_explicit(&traces[trace % REMEMBERED], memory_order_relaxed) == trace;
 }

@@ -1,8 +1,8 @@
 /* given.h - the ids under which the application has seen the server requests that are open.
  *
  * A request that it makes and that carries one of them names its parent exactly (design, section 4, order of evidence 1).
- * Traces whose requests passed by are kept in mind for a while, and the requests of them that have ended: an id that is
- * neither was made by somebody else in this process, an SDK.
+ * Of the traces that came by the last are kept in mind; that an id has been given is never forgotten: one of such a trace that
+ * has not was made by somebody else in this process, an SDK. After many thousands hardly any is sure to be another's.
  *
  * A small table without a lock. One that has no room forgets, and the request is then named by its header all the same.
  *
@@ -23,11 +23,8 @@ void given_remove(struct exchange *exchange);
  * any time: what is read of it counts if it is still known as `id` and open after that. */
 struct live given_find(uint64_t id);
 
-/* There is one, or several. */
-bool given_is_known(uint64_t id);
-
-/* A request of this trace came by, not long ago; one that was known as `id` has ended since. */
+/* A request of this trace came by, not long ago. An open or an ended one was known as `id`, or perhaps not: false is certain. */
 bool given_saw_trace(const uint8_t *trace_id);
-bool given_ended(uint64_t id);
+bool given_was_given(uint64_t id);
 
 #endif

@@ -10,6 +10,7 @@
 #include "hooks.h"
 #include "notice.h"
 #include "output.h"
+#include "sdk.h"
 #include "system.h"
 #include "thread.h"
 #include "tracer.h"
@@ -122,6 +123,7 @@ void process_start(void)
     if (config.exporter == EXPORTER_CONSOLE)
         output_stdout_is();
     keep_command();
+    sdk_start(process_command, environ);
     map_wiped_page();
     process.id = (int)system(getpid);
     process.enabled = true;

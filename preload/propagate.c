@@ -121,6 +121,22 @@ static struct slice b3_decision(const struct span_text *span)
     return span->ids.flags & TRACE_FLAG_SAMPLED ? SLICE("1") : SLICE("0");
 }
 
+/* What is neither stays as it is. */
+static bool is_id(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = ascii_lower(text.ptr[i]);
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+    }
+    return text.len == ID_DIGITS;
+}
+
+static bool is_decision(struct slice text)
+{
+    return slice_equals(text, SLICE("0")) || slice_equals(text, SLICE("1")) || slice_equals(text, SLICE("d"));
+}
+
 static bool rewrite_b3(struct lines *lines, uint32_t at, const struct head *head, const struct span_text *span)
 {
     struct extracted found;
@@ -129,8 +145,8 @@ static bool rewrite_b3(struct lines *lines, uint32_t at, const struct head *head
         !extract_b3_parts(head->message->context[CONTEXT_B3], &parts))
         return false;
     return patch(lines->changes, at, head, parts.span_id, (struct slice){span->span_id, ID_DIGITS}) &&
-           (parts.sampled.len != 1 || patch(lines->changes, at, head, parts.sampled, b3_decision(span))) &&
-           (parts.parent_id.len != ID_DIGITS || patch(lines->changes, at, head, parts.parent_id, (struct slice){span->parent_id, ID_DIGITS}));
+           (!is_decision(parts.sampled) || patch(lines->changes, at, head, parts.sampled, b3_decision(span))) &&
+           (!is_id(parts.parent_id) || patch(lines->changes, at, head, parts.parent_id, (struct slice){span->parent_id, ID_DIGITS}));
 }
 
 static bool write_b3(struct lines *lines, uint32_t at, const struct head *head, const struct span_text *span)
@@ -155,8 +171,8 @@ static bool rewrite_b3multi(struct lines *lines, uint32_t at, const struct head 
         return false;
     bool has_parent = message->context_seen >> CONTEXT_B3_PARENT_SPAN_ID & 1, has_sampled = message->context_seen >> CONTEXT_B3_SAMPLED & 1;
     return patch(lines->changes, at, head, field[CONTEXT_B3_SPAN_ID], (struct slice){span->span_id, ID_DIGITS}) &&
-           (!has_sampled || span->is_debug || field[CONTEXT_B3_SAMPLED].len != 1 || patch(lines->changes, at, head, field[CONTEXT_B3_SAMPLED], b3_decision(span))) &&
-           (!has_parent || field[CONTEXT_B3_PARENT_SPAN_ID].len != ID_DIGITS ||
+           (!has_sampled || span->is_debug || !is_decision(field[CONTEXT_B3_SAMPLED]) || patch(lines->changes, at, head, field[CONTEXT_B3_SAMPLED], b3_decision(span))) &&
+           (!has_parent || !is_id(field[CONTEXT_B3_PARENT_SPAN_ID]) ||
             patch(lines->changes, at, head, field[CONTEXT_B3_PARENT_SPAN_ID], (struct slice){span->parent_id, ID_DIGITS}));
 }
 
