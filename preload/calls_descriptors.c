@@ -7,6 +7,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <signal.h>
 
 int *__errno_location(void);
 
@@ -63,6 +64,17 @@ int hook_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 
 #define MESSAGES_MAX 1024 /* UIO_MAXIOV: of more than these the kernel sends these */
 
+/* The kernel writes the length for us: where it cannot, as it could not have either, the call fails as its own would. With no set
+ * given, rt_sigprocmask only writes: the eight bytes that are the length and its padding. */
+static bool write_length(struct mmsghdr *message, size_t sent)
+{
+    _Static_assert(sizeof *message - offsetof(struct mmsghdr, msg_len) == sizeof(uint64_t), "the length and its padding");
+    if (system(rt_sigprocmask, SIG_BLOCK, NULL, &message->msg_len, sizeof(uint64_t)) != 0)
+        return false;
+    message->msg_len = (unsigned)sent;
+    return true;
+}
+
 /* Several messages of which one may leave with changes: one by one, as the kernel sends them (sendmmsg(2)). The first that
  * fails, or goes in part, is the last. */
 static int send_each(int fd, struct mmsghdr *messages, unsigned count, int flags)
@@ -76,7 +88,9 @@ static int send_each(int fd, struct mmsghdr *messages, unsigned count, int flags
         ssize_t sent = hook_sendmsg(fd, message, flags);
         if (sent < 0)
             return done ? (int)done : -1;
-        messages[done++].msg_len = (unsigned)sent;
+        if (!write_length(&messages[done], (size_t)sent))
+            break;
+        done++;
         if ((uint64_t)sent < length)
             break;
     }

@@ -80,7 +80,7 @@ def given_up(counters):
 
 # --- requests that leave ------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode", ["limits", "pipelined", "cuts", "tcp", "sendfile", "messages", "errors"])
+@pytest.mark.parametrize("mode", ["limits", "pipelined", "cuts", "tcp", "sendfile", "messages", "errors", "threads:limits", "threads:pipelined"])
 def test_a_request_leaves_with_one_line_and_the_program_is_told_what_it_would_have_been(receiver, stingy, propagate, mode):
     """Every call, every cut of the head, every number of bytes that the kernel takes; and the span has the id on the wire."""
     sidecar = receiver()

@@ -12,6 +12,7 @@
 #include "raw.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -430,10 +431,34 @@ static void mode_sendfile(void)
     close(file);
 }
 
+/* More than the kernel takes of one call: a request in the first, and nothing in the others. */
+static void too_many_messages(const struct listener *listener)
+{
+    enum { MESSAGES = 1500, TAKEN = 1024 };
+    static struct mmsghdr messages[MESSAGES];
+    static char heard[2 * STREAM_MAX];
+    struct stream stream = make_stream(0);
+    struct ends ends = ends_as_client(listener);
+    struct iovec whole = {stream.bytes, stream.len};
+    for (int i = 0; i < MESSAGES; i++)
+        messages[i].msg_hdr.msg_iov = &whole, messages[i].msg_hdr.msg_iovlen = i == 0;
+    snprintf(what, sizeof what, "sendmmsg of %d", MESSAGES);
+    told(&stream, 0, stream.len, LONG_MAX);
+    int n = sendmmsg(ends.ours, messages, MESSAGES, 0);
+    if (n != TAKEN)
+        wrong("%d messages", n);
+    compare(&stream, heard, raw_read(ends.raw, heard, stream.len + pattern_len, sizeof heard));
+    answer(ends, 1);
+    ends_close(ends);
+    cases++;
+    requests++;
+}
+
 /* Three messages in one call, cut at each pair of bytes. */
 static void mode_messages(void)
 {
     struct listener listener = listener_open(false);
+    too_many_messages(&listener);
     for (size_t which = 0; which < 5; which++)
         for (size_t first = 1, len = make_stream(which).len; first + 1 < len; first += 1 + which)
             for (size_t second = first + 1; second < len; second += 7) {
@@ -600,8 +625,16 @@ static void mode_errors(void)
     }
 }
 
+/* Another thread, so that the library must take the caller's memory for the caller's again when a call has returned (outgoing.h). */
+static void *sleeps(void *nothing)
+{
+    pause();
+    return nothing;
+}
+
 int main(int argc, char **argv)
 {
+    pthread_t other;
     static const struct {
         const char *name;
         void (*run)(void);
@@ -611,6 +644,11 @@ int main(int argc, char **argv)
     pattern = argc > 2 ? argv[2] : "";
     pattern_len = strlen(pattern);
     snprintf(large, sizeof large, "POST /e HTTP/1.1\r\nCookie: %05000d\r\nContent-Length: 40\r\n\r\n", 0);
+    if (argc > 1 && strncmp(argv[1], "threads:", 8) == 0) {
+        argv[1] += 8;
+        if (pthread_create(&other, NULL, sleeps, NULL))
+            return 3;
+    }
     for (size_t i = 0; argc > 1 && stingy_plan && i < sizeof modes / sizeof *modes; i++)
         if (strcmp(modes[i].name, argv[1]) == 0) {
             modes[i].run();

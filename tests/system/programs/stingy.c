@@ -95,6 +95,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     unsigned done = 0;
+    if (fd != plan.fd)
+        return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
     for (; done < count; done++) {
         size_t length = 0;
         for (size_t i = 0; i < messages[done].msg_hdr.msg_iovlen; i++)
