@@ -33,18 +33,22 @@ def proxy(place, origin, sidecar, **settings):
         yield port, running
 
 
+def ask(port, fields):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest("GET", "/hello")
+    for name, value in fields:
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().read()
+    connection.close()
+
+
 def asked(place, origin, sidecar, *requests, spans=2, **settings):
     """What the origin heard of each request, one dictionary of fields each, and the spans by kind."""
     before = len(origin.visits)
     with proxy(place, origin, sidecar, **settings) as (port, running):
         for fields in requests:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            connection.putrequest("GET", "/hello")
-            for name, value in fields:
-                connection.putheader(name, value)
-            connection.endheaders()
-            assert connection.getresponse().read()
-            connection.close()
+            ask(port, fields)
         found = sidecar.wait_for(spans=spans).spans if spans else sidecar.spans
         running.stop(3)
     heard = [{name.lower(): value for name, value in visit.fields.items()} for visit in origin.visits[before:]]
@@ -128,12 +132,7 @@ def test_what_cannot_be_read_is_not_written_over(place, origin, receiver, fields
     """W3C: an invalid context begins a new trace. The field stays the application's, and there is no second one beside it."""
     before = len(origin.visits)
     with proxy(place, origin, sidecar := receiver()) as (port, running):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.putrequest("GET", "/hello")
-        for name, value in fields:
-            connection.putheader(name, value)
-        connection.endheaders()
-        assert connection.getresponse().read()
+        ask(port, fields)
         spans = sidecar.wait_for(spans=2).spans
         running.stop(3)
     sent = re.findall(rb"(?i)\r\ntraceparent: ([^\r]*)", origin.visits[before].heard)
