@@ -883,14 +883,13 @@ static bool take_back(struct connection *connection, const struct announced_head
 }
 
 /* Somebody has sent or answered meanwhile what was not sent: not to be put in order. */
-size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length, unsigned *gone)
+size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length)
 {
     struct stream *stream = &connection->streams[PARTY_CLIENT];
     bool is_as_left = !memcmp(stream, &announced->left, sizeof *stream);
     unsigned stay = 0;
     while (stay < announced->count && announced->head[stay].end <= length)
         stay++;
-    *gone = stay;
     if (stay && announced->is_gathered)
         drop_gathered(connection, PARTY_CLIENT);
     if (length >= understood)

@@ -171,8 +171,8 @@ size_t connection_announce(struct connection *connection, const struct outgoing_
                            const struct lineage *resumed, struct announced *announced);
 
 /* `length` of the `understood` bytes have gone: requests whose heads have not are taken back. Returns how many of the bytes
- * stay understood, and in `*gone` how many of the requests. */
-size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length, unsigned *gone);
+ * stay understood. */
+size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length);
 
 /* What a head that has gone in part must be again, when its rest goes: before connection_settle. */
 void connection_keep_lineage(const struct exchange *exchange, struct lineage *lineage);

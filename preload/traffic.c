@@ -291,12 +291,11 @@ static void put_back(struct call *call, size_t length)
 static void settle(struct call *call, size_t length)
 {
     struct sent_copy *copy = call->copy;
-    unsigned gone;
     if (call->altered)
         keep_changes(call->altered, &copy->announced, length);
     if ((length >= copy->ahead && !copy->announced.is_gathered) || !enter(call, DIRECTION_SENT))
         return;
-    copy->ahead = connection_settle(call->connection, &copy->announced, copy->ahead, length, &gone);
+    copy->ahead = connection_settle(call->connection, &copy->announced, copy->ahead, length);
     leave(call, DIRECTION_SENT);
 }
 

@@ -93,6 +93,14 @@ static inline struct ends connected(int listening, const struct sockaddr_in *add
     return (struct ends){server, (int)peer};
 }
 
+/* A request without a traceparent is read with one. */
+enum { LINE = sizeof "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n" - 1 };
+
+static inline int is_request(ssize_t got, size_t len)
+{
+    return got == (ssize_t)len || got == (ssize_t)(len + LINE);
+}
+
 /* One request and its answer. */
 static inline void exchange(struct ends ends, const char *request, size_t len)
 {
@@ -101,7 +109,7 @@ static inline void exchange(struct ends ends, const char *request, size_t len)
     ssize_t got = read(ends.server, arrived, sizeof arrived);
     ssize_t given = write(ends.server, ANSWER, sizeof ANSWER - 1);
     long back = bare(SYS_read, ends.peer, (long)answered, sizeof answered);
-    if (sent != (long)len || got != (ssize_t)len || given != sizeof ANSWER - 1 || back != given)
+    if (sent != (long)len || !is_request(got, len) || given != sizeof ANSWER - 1 || back != given)
         fail("exchange");
 }
 
