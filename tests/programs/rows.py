@@ -42,6 +42,8 @@ class Server(Row):
     asks: tuple = ()              # (method, target, status, body, header lines): instead of what every server is asked
     cut_by_time: bool = False     # its answers are cut where its application's output was when it looked: their text is compared
     upstream: bool = False        # it asks {url} in its turn: a CLIENT span for each request that arrives there
+    unlinked: int = 0             # of those spans the first so many have no parent: it is one of several threads, which has not answered
+                                  # yet, and reads heads line by line, so that no header can be given to it
     role: str = "server"
 
 

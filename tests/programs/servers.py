@@ -281,7 +281,7 @@ SERVERS = [
     Server("squid (before a server)", ("squid",), ("/usr/sbin/squid", "-N", "-f", "{dir}/squid/squid.conf"), prepare=prepare_squid,
            upstream=True, post="/echo", blanks=((rb"\d+\.\d+ +\d+ (?=127)", b"TIME "), AGE), blank_files=("log/cache.log",)),
     Server("tinyproxy (before a server)", ("tinyproxy",), ("/usr/bin/tinyproxy", "-d", "-c", "{dir}/tinyproxy.conf"), prepare=prepare_tinyproxy,
-           upstream=True, connections=FOR_EACH, post="/echo",
+           upstream=True, connections=FOR_EACH, post="/echo", unlinked=1,
            blanks=(PIDS, (rb"[A-Z][a-z][a-z] +\d+ [\d:.]+ ", b"TIME "), (rb"(fd:|file descriptor )\d+|\d+(?= threads)", b"NUMBER"))),
     Server("webfs", ("webfs",), ("/usr/bin/webfsd", "-F", "-p", "{port}", "-i", "127.0.0.1", "-r", "{dir}/www", "-l", "{dir}/log/access.log")),
     Server("busybox httpd", ("busybox",),
