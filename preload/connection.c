@@ -132,7 +132,7 @@ void connection_is_new(struct connection *connection)
     connection->is_whole = true;
     connection->generation_of_process = process.generation;
     if (role_of(connection) == ROLE_CLIENT)
-        connection->opener = causality_current();
+        connection->opener = causality_opener();
 }
 
 bool connection_may_propagate(const struct connection *connection)

@@ -117,14 +117,6 @@ static void set_identity(struct span_record *record, const struct lineage *linea
         fill_random(record->span_id, 8);
 }
 
-struct trace_context tracer_ids(const struct exchange *exchange)
-{
-    struct trace_context ids = {.flags = exchange->record.trace_flags};
-    memcpy(ids.trace_id, exchange->record.trace_id, sizeof ids.trace_id);
-    memcpy(ids.parent_id, exchange->record.span_id, sizeof ids.parent_id);
-    return ids;
-}
-
 void tracer_is_known(struct exchange *exchange, bool is_given)
 {
     const struct span_record *record = &exchange->record;

@@ -28,9 +28,6 @@ struct tracer_connection {
 struct exchange *tracer_begin(const struct message *request, const struct tracer_connection *connection, const struct lineage *lineage,
                               uint64_t now_ns);
 
-/* The ids that it has, for those who are told of them. */
-struct trace_context tracer_ids(const struct exchange *exchange);
-
 /* The application has seen this server request under its own id, or (`is_given` false) under its parent's. */
 void tracer_is_known(struct exchange *exchange, bool is_given);
 
