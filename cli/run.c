@@ -9,7 +9,7 @@
  * program included: the kernel marks it SI_KERNEL and it is not sent a second time. ^Z stops both.
  */
 #include "commands.h"
-#include "helpers.h"
+#include "environment.h"
 #include "library.h"
 #include "options.h"
 #include "viewer.h"
@@ -33,38 +33,6 @@ struct run_wishes {
 
 /* ---- the program's environment ---- */
 
-/* Puts the library before what LD_PRELOAD has already: the loader takes them in order. */
-static void preload_prepend(const char *library)
-{
-    const char *present = getenv("LD_PRELOAD");
-    struct buffer value = {0};
-    buffer_append_text(&value, library);
-    if (present != NULL && present[0] != '\0')
-        buffer_append_format(&value, ":%s", present);
-    setenv("LD_PRELOAD", value.bytes, 1);
-    buffer_finish(&value);
-}
-
-/* The variable for traces alone would beat the general one that was asked for. */
-static void endpoint_set(const char *url)
-{
-    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url, 1);
-    unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-}
-
-static void endpoint_set_to_viewer(int port)
-{
-    char url[64];
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
-    endpoint_set(url);
-    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", 1);
-    unsetenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL");
-    unsetenv("OTEL_EXPORTER_OTLP_COMPRESSION");
-    unsetenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION");
-    setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
-    setenv("OTEL_BSP_SCHEDULE_DELAY", "200", 0);
-}
-
 /* Returns 0 or the exit status. */
 static int environment_set(const struct run_wishes *wishes)
 {
@@ -74,14 +42,12 @@ static int environment_set(const struct run_wishes *wishes)
         free(problem);
         return status;
     }
-    preload_prepend(library);
-    if (!wishes->no_helpers)
-        helpers_set(library);
+    environment_preload(library, !wishes->no_helpers);
     free(library);
     if (wishes->service != NULL)
         setenv("OTEL_SERVICE_NAME", wishes->service, 1);
     if (wishes->endpoint != NULL)
-        endpoint_set(wishes->endpoint);
+        environment_set_endpoint(wishes->endpoint);
     return 0;
 }
 
@@ -168,7 +134,8 @@ static int program_show(const struct run_wishes *wishes, char **program)
     viewer.prints_gap = !viewer.prints_json && isatty(STDERR_FILENO);    /* the program's line may be unfinished */
     int port = receiver_listen_tcp(viewer.receiver, "127.0.0.1", "0"), status;
     if (port > 0) {
-        endpoint_set_to_viewer(port);
+        environment_set_receiver(port);
+        setenv("OTEL_BSP_SCHEDULE_DELAY", "200", 0);
         parent_take_signals(&parent);
         parent_start_program(&parent, program);
         status = parent.child > 0 ? parent_watch(&parent, &viewer) : own_failure("fork: %s", strerror(errno));

@@ -5,6 +5,7 @@
  * descriptor, so that they are looked at between requests and what is held is printed at the end.
  */
 #include "commands.h"
+#include "environment.h"
 #include "options.h"
 #include "viewer.h"
 
@@ -87,17 +88,6 @@ static int sidecar_serve(const struct sidecar_wishes *wishes)
     return listens ? 0 : EXIT_NO_SOCKET;
 }
 
-/* In an image that preloads the library into everything, a sidecar under it would trace each export it receives and
- * export that, to itself, for ever: it starts again with the library at rest. Returns when there is nothing to do. */
-static void rest_own_library(char **arguments)
-{
-    const char *preload = getenv("LD_PRELOAD"), *disabled = getenv("OTEL_SDK_DISABLED");
-    if (preload == NULL || strstr(preload, "libspanload") == NULL || (disabled != NULL && strcasecmp(disabled, "true") == 0))
-        return;
-    if (setenv("OTEL_SDK_DISABLED", "true", 1) == 0)
-        execv("/proc/self/exe", arguments);
-}
-
 int sidecar_command(int argc, char **argv)
 {
     struct sidecar_wishes wishes = {0};
@@ -123,6 +113,6 @@ int sidecar_command(int argc, char **argv)
         return usage_error("sidecar: --format is tree or json, not %s", wishes.format);
     if (wishes.port != NULL && !port_is_valid(wishes.port))
         return usage_error("sidecar: --port is a number up to 65535, not %s", wishes.port);
-    rest_own_library(argv - 1); /* main passes its own arguments from the second on */
+    environment_leave_library(argv - 1); /* main passes its own arguments from the second on */
     return sidecar_serve(&wishes);
 }
