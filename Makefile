@@ -33,13 +33,14 @@ LIBRARY_LINK := -shared -nostdlib -Wl,-soname,libspanload.so -Wl,-z,now -Wl,-z,r
 # A directory is a thread: what a room can include is what the compiler is told of.
 ROOM_preload := -Iinclude -Ipreload -Wframe-larger-than=1024
 ROOM_exporter := -Iinclude -Iexporter -Wframe-larger-than=2048
+ROOM_cli := -Icli -Icli/compare
 
 # What runs for each request stands together in the library, on few pages: between two system calls there is little time.
 HOT := $(patsubst %,preload/%.c,hooks traffic connection protocols/http1 tracer thread queue waiting pool mem)
 PRELOAD := $(HOT) $(filter-out $(HOT),$(wildcard preload/*.c preload/protocols/*.c preload/*.S))
 EXPORTER := $(wildcard exporter/*.c)
 LIBRARY_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(PRELOAD) $(EXPORTER))
-CLI := $(wildcard cli/*.c)
+CLI := $(wildcard cli/*.c cli/compare/*.c)
 CLI_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(CLI))
 
 .PHONY: all
@@ -62,27 +63,38 @@ $(BUILD)/obj/exporter/%.c.o: exporter/%.c
 
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 $(BUILD)/spanload: $(CLI_OBJECTS)
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(shell pkg-config --libs libcjson)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
 $(BUILD)/obj/cli/%.c.o: cli/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(COMMON) $(SANITIZE) $(shell pkg-config --cflags libcjson) -Icli -c -o $@ $<
+	$(Q)$(CC) $(COMMON) $(SANITIZE) $(shell pkg-config --cflags libcjson) $(ROOM_cli) -c -o $@ $<
+
+# The names of this machine's system calls, from the kernel's headers.
+$(BUILD)/obj/cli/compare/system_calls.inc:
+	@mkdir -p $(@D)
+	$(Q)echo '#include <sys/syscall.h>' | $(CC) -E -dM - | sed -n '/_syscalls\? /d; s/^#define __NR_\([a-z0-9_]*\) .*/[__NR_\1] = "\1",/p' | sort >$@.new && mv $@.new $@
+$(BUILD)/obj/cli/compare/system_calls.c.o: $(BUILD)/obj/cli/compare/system_calls.inc
+$(BUILD)/obj/cli/compare/system_calls.c.o: ROOM_cli += -I$(BUILD)/obj/cli/compare
 
 # --- tests ---------------------------------------------------------------------------------------------------------
 # Unit tests see the sources compiled against libc, in an archive; a test's own stand-ins come before it.
-UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit
+UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit -iquote cli/compare
 NOT_IN_UNITS := preload/hooks.c preload/calls_descriptors.c preload/calls_process.c preload/next.c preload/process.c preload/mem.c
-UNIT_OBJECTS := $(patsubst %,$(BUILD)/unit/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))))
+PURE_CLI := cli/buffer.c cli/text.c $(patsubst %,cli/compare/%.c,statistics difference load_report)
+UNIT_OBJECTS := $(patsubst %,$(BUILD)/unit/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))) $(PURE_CLI))
 UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/unit/%.c.o,$(wildcard tests/unit/support_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 RACE_TESTS := $(patsubst tests/race/%.c,$(BUILD)/race/%,$(filter-out tests/race/support.c,$(wildcard tests/race/*.c)))
 
+$(BUILD)/unit/cli/%.c.o: cli/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) $(SANITIZE) $(ROOM_cli) -c -o $@ $<
 $(BUILD)/unit/%.c.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UNIT_FLAGS) -c -o $@ $<
 $(BUILD)/unit/units.a: $(UNIT_OBJECTS)
 	rm -f $@ && $(CROSS)ar rcs $@ $^
 $(BUILD)/unit/test_%: $(BUILD)/unit/tests/unit/test_%.c.o $(UNIT_SUPPORT) $(BUILD)/unit/units.a
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(shell pkg-config --libs libcjson) -lpthread
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(shell pkg-config --libs libcjson) -lm -lpthread
 
 # Races: plain programs, every source of both rooms under ThreadSanitizer. (gcc 12 then sees
 # bounds that are not there; and it cannot follow fences, which here order atomic words only.)
@@ -156,7 +168,7 @@ install: all ## into PREFIX (/usr/local); DESTDIR is honoured
 
 .PHONY: format
 format: ## clang-format over all sources
-	clang-format -i $(wildcard include/*.h preload/*.[ch] preload/protocols/*.c exporter/*.[ch] cli/*.[ch])
+	clang-format -i $(wildcard include/*.h preload/*.[ch] preload/protocols/*.c exporter/*.[ch] cli/*.[ch] cli/compare/*.[ch])
 
 .PHONY: clean
 clean: ## removes what was built, except the Collector and the trees of other distributions

@@ -2,7 +2,7 @@
 """headers.py - each header compiles alone, with what its room can see."""
 from common import compile_failure, files, label, report
 
-ROOMS = {"include": ["-Iinclude"], "preload": ["-Iinclude", "-Ipreload"], "exporter": ["-Iinclude", "-Iexporter"], "cli": ["-Icli"]}
+ROOMS = {"include": ["-Iinclude"], "preload": ["-Iinclude", "-Ipreload"], "exporter": ["-Iinclude", "-Iexporter"], "cli": ["-Icli"], "cli/compare": ["-Icli", "-Icli/compare"]}
 
 problems = []
 for room, paths in ROOMS.items():

@@ -5,12 +5,13 @@ import re
 from common import files, label, report
 
 # header: (directories where it may be, files at most)
-THIRD_PARTY = {"cjson/cJSON.h": ("cli/", 1), "criterion/": ("tests/", None)}
+# cJSON: one file reads, one writes.
+THIRD_PARTY = {"cjson/cJSON.h": ("cli/", 2), "criterion/": ("tests/", None)}
 SYSTEM = re.compile(r"((sys|linux|asm|netinet|net|arpa)/)?[a-z0-9_]+\.h")  # of libc and of the kernel
 
 problems = []
 for header, (place, at_most) in THIRD_PARTY.items():
-    users = [label(path) for path in files("include/*.[hc]", "preload/**/*.[hc]", "exporter/*.[hc]", "cli/*.[hc]")
+    users = [label(path) for path in files("include/*.[hc]", "preload/**/*.[hc]", "exporter/*.[hc]", "cli/**/*.[hc]")
              if re.search(rf"#\s*include\s+[<\"]{re.escape(header)}", path.read_text())]
     problems += [f"{user} includes {header}, which belongs in {place}" for user in users if not user.startswith(place)]
     if at_most is not None and len(users) > at_most:

@@ -14,6 +14,7 @@ ROOMS = {
     "exporter": ["-Iinclude", "-Iexporter"],
     "preload/protocols": ["-Iinclude"],
     "cli": ["-Icli"],
+    "cli/compare": ["-Icli", "-Icli/compare", f"-I{BUILD}/obj/cli/compare"],  # the last for the names of system calls
 }
 
 problems = []
