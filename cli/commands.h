@@ -8,6 +8,7 @@
 
 int run_command(int argc, char **argv);
 int sidecar_command(int argc, char **argv);
+int compare_command(int argc, char **argv);
 int check_command(int argc, char **argv);
 
 #endif

@@ -23,6 +23,7 @@ static const struct command {
 } commands[] = {
     {"run", "[options] [--] program [argument...]", "run a program with its requests traced", run_command},
     {"sidecar", "[options]", "receive traces and print them", sidecar_command},
+    {"compare", "[options] [--] program [argument...]", "tell what the library changes in a program", compare_command},
     {"check", "[options] program", "tell whether a program can be traced", check_command},
 };
 

@@ -1,0 +1,296 @@
+/*
+ * compare.c - `spanload compare`: the same work without and with the library, and what differs.
+ *
+ * Reads the wishes, has one of the two modes do the work, and writes the reports. Report files are opened before
+ * the work: minutes of measuring are not to end in "permission denied".
+ */
+#include "commands.h"
+#include "environment.h"
+#include "intake.h"
+#include "library.h"
+#include "modes.h"
+#include "options.h"
+#include "reports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RUNS_DEFAULT = 20, LOAD_RUNS_DEFAULT = 10, RUNS_MOST = 10000 };
+
+struct compare_wishes {
+    bool no_helpers, no_syscalls;
+    const char *runs, *load, *ready_port, *ready, *json, *html, *max_overhead, *metric, *library;
+    double limit;                          /* of max_overhead, 0.03; NaN */
+};
+
+struct report_file {
+    const char *path;
+    int fd;                                /* -1: not wished for */
+    bool is_new;                           /* there was none before */
+};
+
+/* ---- wishes ---- */
+
+/* A whole number from `least` on. -1: it is none. */
+static long number_read(const char *text, long least, long most)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && number >= least && number <= most ? number : -1;
+}
+
+/* "3%", "0.5 %" or "3" as a part: 0.03. NaN: it is none. */
+static double percent_read(const char *text)
+{
+    char *end;
+    double percent = strtod(text, &end);
+    bool has_digits = end != text && strspn(text, "0123456789.") == (size_t)(end - text);
+    end += strspn(end, " ");
+    end += *end == '%';
+    return has_digits && *end == '\0' && isfinite(percent) ? percent / 100 : NAN;
+}
+
+static bool metric_is_known(const char *metric)
+{
+    return strcmp(metric, "wall") == 0 || strcmp(metric, "cpu") == 0 || strcmp(metric, "load") == 0;
+}
+
+/* What goes with --load, and what without. 0, or EXIT_USAGE after a line about it. */
+static int load_check(const struct compare_wishes *wishes, char **program)
+{
+    if (wishes->load == NULL && (wishes->ready_port != NULL || wishes->ready != NULL))
+        return usage_error("compare: --ready and --ready-port go with --load");
+    if (wishes->load == NULL && wishes->metric != NULL && strcmp(wishes->metric, "load") == 0)
+        return usage_error("compare: --metric load goes with --load");
+    if (wishes->load == NULL && arguments_have(program, "{port}"))
+        return usage_error("compare: {port} is for servers, with --load");
+    if (wishes->load == NULL)
+        return 0;
+    if (!arguments_have(program, "{port}") && !arguments_have(program, "{dir}"))
+        return usage_error("compare: the servers run side by side: put {port} or {dir} where their arguments name a port or a socket");
+    if (wishes->ready_port != NULL && wishes->ready != NULL)
+        return usage_error("compare: either --ready or --ready-port");
+    if (wishes->ready_port != NULL && strcmp(wishes->ready_port, "{port}") != 0 && number_read(wishes->ready_port, 1, 65535) < 0)
+        return usage_error("compare: --ready-port is a port or {port}, not %s", wishes->ready_port);
+    if (wishes->ready_port == NULL && wishes->ready == NULL && !arguments_have(program, "{port}"))
+        return usage_error("compare: when is the server ready? Say --ready, --ready-port, or give it {port}");
+    return 0;
+}
+
+static int wishes_check(struct compare_wishes *wishes, char **program)
+{
+    wishes->limit = wishes->max_overhead != NULL ? percent_read(wishes->max_overhead) : NAN;
+    if (wishes->runs != NULL && number_read(wishes->runs, 1, RUNS_MOST) < 0)
+        return usage_error("compare: --runs is a number from 1 to %d, not %s", RUNS_MOST, wishes->runs);
+    if (wishes->max_overhead != NULL && isnan(wishes->limit))
+        return usage_error("compare: --max-overhead is a percentage like 3%%, not %s", wishes->max_overhead);
+    if (wishes->metric != NULL && !metric_is_known(wishes->metric))
+        return usage_error("compare: --metric is wall, cpu or load, not %s", wishes->metric);
+    return load_check(wishes, program);
+}
+
+/* ---- reports ---- */
+
+/* 0 or the exit status. */
+static int report_open(struct report_file *file, const char *path)
+{
+    *file = (struct report_file){.path = path, .fd = -1};
+    if (path == NULL)
+        return 0;
+    file->is_new = access(path, F_OK) != 0;
+    file->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    return file->fd >= 0 ? 0 : own_failure("compare: %s: %s", path, strerror(errno));
+}
+
+static int report_write(struct report_file *file, const struct buffer *text)
+{
+    size_t done = 0;
+    int error = ftruncate(file->fd, 0) < 0 && errno != EINVAL ? errno : 0;         /* EINVAL: a pipe, a terminal */
+    while (error == 0 && done < text->len) {
+        ssize_t written = write(file->fd, text->bytes + done, text->len - done);
+        if (written < 0 && errno != EINTR)
+            error = errno;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    file->is_new = false;
+    return error == 0 ? 0 : own_failure("compare: %s: %s", file->path, strerror(error));
+}
+
+static void report_close(struct report_file *file)
+{
+    if (file->fd < 0)
+        return;
+    close(file->fd);
+    if (file->is_new)
+        unlink(file->path);
+}
+
+static int reports_write(const struct comparison *comparison, struct report_file *json, struct report_file *html)
+{
+    struct buffer text = {0};
+    struct terminal terminal = terminal_look(STDOUT_FILENO);
+    int status = 0;
+    report_table(&text, comparison, &terminal);
+    fwrite(text.bytes, 1, text.len, stdout);
+    if (json->fd >= 0) {
+        buffer_clear(&text);
+        report_json(&text, comparison);
+        status = report_write(json, &text);
+    }
+    if (html->fd >= 0) {
+        buffer_clear(&text);
+        report_html(&text, comparison);
+        int html_status = report_write(html, &text);
+        status = status != 0 ? status : html_status;
+    }
+    buffer_finish(&text);
+    return status;
+}
+
+/* ---- the comparison ---- */
+
+/* "AMD EPYC, 2 processors, Linux 6.1.0" */
+static char *machine_text(void)
+{
+    struct buffer text = {0};
+    struct utsname names;
+    char line[512];
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "model name", strlen("model name")) == 0 && strchr(line, ':') != NULL) {
+            buffer_append_format(&text, "%.*s, ", (int)strcspn(strchr(line, ':') + 2, "\n"), strchr(line, ':') + 2);
+            break;
+        }
+    if (file != NULL)
+        fclose(file);
+    uname(&names);
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    buffer_append_format(&text, "%ld processor%s, %s %.*s", count, count == 1 ? "" : "s", names.sysname,
+                         (int)strcspn(names.release, "-"), names.release);
+    return text.bytes;
+}
+
+static void comparison_describe(struct comparison *comparison, const struct setting *setting)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    comparison->command = arguments_text(setting->program);
+    comparison->load_command = setting->load != NULL ? memory_copy_text(setting->load) : NULL;
+    comparison->rounds = setting->rounds;
+    comparison->began_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    comparison->machine = machine_text();
+}
+
+static void spans_tell(struct comparison *comparison)
+{
+    struct buffer text = {0};
+    intake_sample(comparison->spans.sample);
+    buffer_append_format(&text, "spans of %llu requests that were not JSON for /v1/traces: another exporter in the program sends them",
+                         (unsigned long long)intake_refusal_count());
+    if (intake_refusal_count() > 0)
+        comparison_leave_out(comparison, text.bytes);
+    else
+        buffer_finish(&text);
+}
+
+/* Measures and reports. Returns the exit status. */
+static int compare(const struct compare_wishes *wishes, const struct setting *setting, struct report_file *json, struct report_file *html)
+{
+    struct comparison comparison;
+    comparison_init(&comparison);
+    comparison_describe(&comparison, setting);
+    int status = setting->load != NULL ? compare_load(setting, &comparison) : compare_runs(setting, &comparison);
+    if (status == 0 && !children_interrupted()) {
+        if (!setting->follows_calls)
+            comparison.calls.left_out = memory_copy_text("system calls: --no-syscalls");
+        spans_tell(&comparison);
+        comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);
+        status = reports_write(&comparison, json, html);
+        status = status != 0 ? status : comparison_exit_status(&comparison);
+    }
+    comparison_finish(&comparison);
+    return children_interrupted() ? 128 + children_interrupted() : status;
+}
+
+/* With the library found and the wishes in order: starts the sidecar, makes the setting, and ends both. */
+static int compare_begin(const struct compare_wishes *wishes, struct setting *setting, const char *library)
+{
+    struct report_file json, html;
+    int status = report_open(&json, wishes->json), html_status = report_open(&html, wishes->html);
+    status = status != 0 ? status : html_status;
+    if (status == 0) {
+        children_begin();
+        int port = intake_start();
+        char *problem = port > 0 ? setting_begin(setting, library, !wishes->no_helpers, port) : NULL;
+        if (port <= 0)
+            status = own_failure("compare: cannot receive spans on 127.0.0.1: %s", strerror(-port));
+        else if (problem != NULL)
+            status = own_failure("compare: %s", problem);
+        else
+            status = compare(wishes, setting, &json, &html);
+        free(problem);
+        children_end();
+        setting_finish(setting);
+    }
+    report_close(&json);
+    report_close(&html);
+    return status;
+}
+
+int compare_command(int argc, char **argv)
+{
+    struct compare_wishes wishes = {0};
+    const struct option_row options[] = {
+        {"runs", "N", "rounds (20; 10 under load); 6 at least for 95 % certainty", NULL, &wishes.runs},
+        {"load", "COMMAND", "the program is a server: run this against it", NULL, &wishes.load},
+        {"ready-port", "PORT", "the server is ready when this port is open ({port})", NULL, &wishes.ready_port},
+        {"ready", "COMMAND", "the server is ready when this succeeds", NULL, &wishes.ready},
+        {"json", "FILE", "write everything as JSON, every sample too", NULL, &wishes.json},
+        {"html", "FILE", "write a page with pictures", NULL, &wishes.html},
+        {"max-overhead", "3%", "end with 1 if more is established", NULL, &wishes.max_overhead},
+        {"metric", "wall|cpu|load", "of this (wall; load under load)", NULL, &wishes.metric},
+        {"no-syscalls", NULL, "do not count system calls", &wishes.no_syscalls, NULL},
+        {"no-helpers", NULL, "leave NODE_OPTIONS, PYTHONPATH and RUBYOPT as they are", &wishes.no_helpers, NULL},
+        {"library", "PATH", "the libspanload.so to use ($SPANLOAD_LIBRARY, else the one installed)", NULL, &wishes.library},
+        {0},
+    };
+    const struct command_line line = {
+        .synopsis = "compare [options] [--] program [argument...]",
+        .purpose = "Runs a program without and with the library in turn, and tells what differs.",
+        .notes = "In the program's arguments {dir} is an empty directory, whose files are compared. With --load, {port} is a\n"
+                 "free port there and in COMMAND, one for each server; COMMAND goes to the shell. What it prints is read as\n"
+                 "wrk's, ab's, hey's, redis-benchmark's or pgbench's, or as lines such as `requests: 1000`, `seconds: 2.5`, `p99: 3 ms`.\n\n"
+                 "Exit status: 0 no difference in output or exit status, and not over the limit; 1 otherwise;\n"
+                 "127 not found, 126 not executable, 125 spanload itself failed, 2 wrong usage, 128+n signal n ended it.",
+        .options = options,
+    };
+    int first = options_parse(&line, argc, argv);
+    if (first < 0)
+        return options_exit_status(first);
+    if (first >= argc)
+        return usage_error("compare: which program?");
+    int status = wishes_check(&wishes, argv + first);
+    if (status != 0)
+        return status;
+    environment_leave_library(argv - 1); /* main passes its own arguments from the second on */
+    char *problem, *library = library_find(wishes.library, &problem);
+    if (library == NULL) {
+        status = own_failure("%s", problem);
+        free(problem);
+        return status;
+    }
+    size_t runs = wishes.runs ? (size_t)number_read(wishes.runs, 1, RUNS_MOST) : wishes.load ? LOAD_RUNS_DEFAULT : RUNS_DEFAULT;
+    struct setting setting = {.program = argv + first, .rounds = runs, .load = wishes.load, .ready_port = wishes.ready_port,
+                              .ready = wishes.ready, .follows_calls = !wishes.no_syscalls};
+    status = compare_begin(&wishes, &setting, library);
+    free(library);
+    return status;
+}

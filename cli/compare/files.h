@@ -1,0 +1,11 @@
+/*
+ * files.h - a directory as one content, so that two of them can be compared.
+ */
+#ifndef FILES_H
+#define FILES_H
+
+/* A file in memory that lists all below `directory` in order: name, kind and permissions on a line, then what is in it.
+ * The caller closes it; -1 with errno. */
+int files_content(const char *directory);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * load.c - servers without the library and with it stand side by side and are loaded in turn.
+ *
+ * Side by side, because starting a server anew for each round would measure its start; in turn, because machines have
+ * better and worse seconds. The one that is not loaded has nothing to do and costs nothing.
+ *
+ * A server that does not come up with the library, or loses its connections, is a finding, not a failure of this
+ * command: where the same works without, the comparison has an answer, and it is 1.
+ */
+#include "modes.h"
+
+#include "accounts.h"
+#include "call_table.h"
+#include "intake.h"
+#include "options.h"
+#include "progress.h"
+#include "server.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { EXIT_DIFFERENT = 1 };
+
+static const char *const names[] = {"without the library", "without the library, the second", "with the library"};
+
+struct load {
+    const struct setting *setting;
+    struct comparison *comparison;
+    struct server servers[VARIANT_COUNT];
+    double requests;                       /* that the instrumented one has answered */
+};
+
+/* Whose fault it is: with the library, what worked without is a difference. */
+static int fault_tell(enum variant variant, char *problem)
+{
+    if (problem == NULL)
+        return 0;
+    if (!children_interrupted())
+        own_failure("compare: %s", problem);
+    free(problem);
+    return variant == INSTRUMENTED ? EXIT_DIFFERENT : EXIT_OWN_FAILURE;
+}
+
+/* ---- servers ---- */
+
+static void server_place(struct server *server, const struct setting *setting, int port, const char *directory)
+{
+    *server = (struct server){.port = port};
+    if (setting->directory != NULL)
+        server->directory = setting_directory(setting, directory);
+}
+
+static int servers_start(struct load *load)
+{
+    static const char *const directories[] = {"1", "2", "3"};
+    const struct setting *setting = load->setting;
+    int ports[VARIANT_COUNT];
+    if (!ports_find(ports, VARIANT_COUNT))
+        return own_failure("compare: no free port on 127.0.0.1");
+    for (int variant = 0; variant < VARIANT_COUNT; variant++) {
+        struct server *server = &load->servers[variant];
+        char **environment = variant == INSTRUMENTED ? setting->environment_accounts : setting->environment[variant];
+        int error;
+        server_place(server, setting, ports[variant], directories[variant]);
+        int status = fault_tell(variant, server_start(server, setting, names[variant], environment, false, &error));
+        if (status != 0)
+            return error == ENOENT ? EXIT_NOT_FOUND : error != 0 ? EXIT_CANNOT_EXECUTE : status;
+    }
+    return 0;
+}
+
+static void server_settle(struct load *load, enum variant variant, struct contents *exits)
+{
+    struct server *server = &load->servers[variant];
+    struct comparison *comparison = load->comparison;
+    struct outcome *outcomes = comparison->outcomes;
+    bool has_run = server->arguments != NULL && server->child.pid != 0;
+    char *said = server_end(server), *how = has_run ? exit_text(server->child.wait_status) : NULL;
+    if (has_run) {
+        contents_add_text(exits, variant == INSTRUMENTED, how);
+        outcomes[OUTCOME_EXIT].text[variant] = how;
+        if (variant == INSTRUMENTED)
+            accounts_read(&comparison->spans, said);
+    }
+    free(said);
+}
+
+static void servers_end(struct load *load)
+{
+    struct contents *exits = contents_create();
+    struct outcome *outcome = &load->comparison->outcomes[OUTCOME_EXIT];
+    for (int variant = 0; variant < VARIANT_COUNT; variant++)
+        server_settle(load, variant, exits);
+    outcome->is_looked_at = true;
+    outcome->difference = contents_compare(exits, true);
+    contents_destroy(exits);
+}
+
+/* ---- rounds ---- */
+
+/* The request is the unit: a round with more of them costs more. Where the tool tells no number, its rate times its time. */
+static double requests_of(const struct load_turn *turn)
+{
+    if (!isnan(turn->report.requests))
+        return turn->report.requests;
+    double seconds = isnan(turn->report.seconds) ? turn->wall_ns / 1e9 : turn->report.seconds;
+    return turn->report.rate * seconds;
+}
+
+static void sample_add(struct comparison *comparison, const char *key, const char *name, enum unit unit, enum variant variant, double sample)
+{
+    struct measure *measure = comparison_measure(comparison, key);
+    if (measure == NULL)
+        measure = comparison_add_measure(comparison, key, name, unit);
+    if (measure == NULL)
+        return;
+    measure->more_is_better = unit == UNIT_PER_SECOND;
+    measure_add(measure, variant, sample);
+}
+
+static void latencies_add(struct comparison *comparison, enum variant variant, const struct load_report *report)
+{
+    for (size_t i = 0; i < report->latency_count; i++) {
+        struct buffer name = {0};
+        const char *key = report->latencies[i].key;
+        const char *kind = strncmp(key, "latency_", 8) == 0 ? key + 8 : key;
+        buffer_append_format(&name, "latency, %s", kind);
+        double ns = report->latencies[i].ns;               /* ab knows whole milliseconds only: its 0 tells nothing */
+        sample_add(comparison, key, name.bytes, UNIT_NS, variant, ns > 0 ? ns : NAN);
+        buffer_finish(&name);
+    }
+}
+
+static void turn_record(struct load *load, enum variant variant, const struct load_turn *turn)
+{
+    struct comparison *comparison = load->comparison;
+    double requests = requests_of(turn);
+    sample_add(comparison, "load", "requests a second", UNIT_PER_SECOND, variant, turn->report.rate);
+    latencies_add(comparison, variant, &turn->report);
+    sample_add(comparison, "cpu", "processor time per request", UNIT_NS, variant, turn->used.cpu_ns / requests);
+    sample_add(comparison, "rss", "peak memory", UNIT_BYTES, variant, turn->used.peak_bytes);
+    sample_add(comparison, "context_switches", "context switches per request", UNIT_COUNT, variant, turn->used.context_switches / requests);
+    sample_add(comparison, "page_faults", "page faults per request", UNIT_COUNT, variant, turn->used.page_faults / requests);
+    sample_add(comparison, "wall", "time of the load", UNIT_NS, variant, turn->wall_ns);
+    sample_add(comparison, "errors", "errors", UNIT_COUNT, variant, turn->report.errors);
+}
+
+static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
+{
+    struct load_turn turn;
+    int status = fault_tell(variant, server_load(&load->servers[variant], &turn));
+    progress_step();
+    if (status != 0)
+        return status;
+    if (variant == INSTRUMENTED)
+        load->requests += requests_of(&turn);
+    if (is_warm_up && load->comparison->load_tool == NULL)
+        load->comparison->load_tool = memory_copy_text(turn.report.tool);
+    if (!is_warm_up)
+        turn_record(load, variant, &turn);
+    return 0;
+}
+
+static int rounds_load(struct load *load)
+{
+    int status = 0;
+    for (int variant = 0; variant < VARIANT_COUNT && status == 0; variant++)
+        status = turn_take(load, variant, true);
+    for (size_t round = 0; round < load->setting->rounds && status == 0; round++)
+        for (int place = 0; place < VARIANT_COUNT && status == 0; place++)
+            status = turn_take(load, round_order(round)[place], false);
+    return status;
+}
+
+/* ---- system calls ---- */
+
+/* A server of its own, under the tracer, and one turn of the load. 0 or errno. */
+static int pass_run(const struct load *load, enum variant variant, struct call_table *table)
+{
+    struct server server;
+    struct load_turn turn;
+    int port, error = 0;
+    if (!ports_find(&port, 1))
+        return EADDRNOTAVAIL;
+    server_place(&server, load->setting, port, "4");
+    char *problem = server_start(&server, load->setting, names[variant], load->setting->environment[variant], true, &error);
+    if (problem == NULL) {
+        struct system_call_counts before = traced_counts(&server.traced), after;
+        problem = server_load(&server, &turn);
+        after = traced_counts(&server.traced);
+        for (size_t i = 0; i < SYSTEM_CALLS_MOST; i++)
+            after.of[i] -= before.of[i];
+        after.others -= before.others;
+        if (problem == NULL && requests_of(&turn) > 0)
+            call_table_add(table, variant, &after, requests_of(&turn));
+    }
+    free(problem);
+    free(server_end(&server));
+    progress_step();
+    return error;
+}
+
+static void calls_count(struct load *load)
+{
+    struct call_table *table = call_table_create();
+    int error = pass_run(load, BASELINE, table);
+    if (error == 0 && !children_interrupted())
+        error = pass_run(load, INSTRUMENTED, table);
+    call_table_finish(table, error, &load->comparison->calls);
+}
+
+int compare_load(const struct setting *setting, struct comparison *comparison)
+{
+    struct load load = {.setting = setting, .comparison = comparison};
+    progress_begin((1 + setting->rounds) * VARIANT_COUNT + (setting->follows_calls ? 2 : 0), "load");
+    int status = servers_start(&load);
+    if (status == 0)
+        status = rounds_load(&load);
+    servers_end(&load);
+    if (status == 0 && !children_interrupted()) {
+        comparison->spans.requests = load.requests;
+        comparison->spans.arrived = (double)intake_span_count();
+    }
+    if (status == 0 && !children_interrupted() && setting->follows_calls)
+        calls_count(&load);
+    progress_end();
+    return status;
+}

@@ -1,0 +1,17 @@
+/*
+ * modes.h - the two ways to compare: runs of a program, and servers under load.
+ *
+ * Each fills the samples and outcomes of a comparison; comparison_work_out() does the rest.
+ */
+#ifndef MODES_H
+#define MODES_H
+
+#include "comparison.h"
+#include "setting.h"
+
+/* Both return 0, or the exit status of this command after a line on standard error: the program could not be
+ * started, or not be compared. Interrupted, they return at once; children_interrupted() says so. */
+int compare_runs(const struct setting *setting, struct comparison *comparison);
+int compare_load(const struct setting *setting, struct comparison *comparison);
+
+#endif

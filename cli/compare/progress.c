@@ -1,0 +1,57 @@
+/*
+ * progress.c - tells a person at a terminal how far a comparison is, once it has taken two seconds.
+ */
+#include "progress.h"
+
+#include "child.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static const uint64_t silent_ns = 2000000000;
+
+static struct {
+    const char *what;
+    size_t done, total;
+    uint64_t began_ns;
+    bool is_shown;
+} progress;
+
+static void progress_show(void *context)
+{
+    (void)context;
+    uint64_t spent_ns = clock_monotonic_ns() - progress.began_ns;
+    if (spent_ns < silent_ns)
+        return;
+    fprintf(stderr, "\r\033[Kspanload: %s %zu of %zu", progress.what, progress.done, progress.total);
+    if (progress.done > 0 && progress.done < progress.total)
+        fprintf(stderr, ", about %.0f s left",
+                (double)spent_ns / 1e9 / (double)progress.done * (double)(progress.total - progress.done) + 0.5);
+    fflush(stderr);
+    progress.is_shown = true;
+}
+
+void progress_begin(size_t total, const char *what)
+{
+    progress.what = what;
+    progress.done = 0;
+    progress.total = total;
+    progress.began_ns = clock_monotonic_ns();
+    if (isatty(STDERR_FILENO))
+        children_set_idle(progress_show, NULL);
+}
+
+void progress_step(void)
+{
+    progress.done++;
+    if (progress.is_shown)
+        progress_show(NULL);
+}
+
+void progress_end(void)
+{
+    children_set_idle(NULL, NULL);
+    if (progress.is_shown)
+        fputs("\r\033[K", stderr);
+    progress.is_shown = false;
+}

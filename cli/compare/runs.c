@@ -1,0 +1,309 @@
+/*
+ * runs.c - a program is run again and again, without the library and with it.
+ *
+ * One warm-up of each, which brings files into memory and, with the library, gives its accounts: to print them is asked
+ * for in that run alone, because a line more on standard error would be a difference that the others do not have. Then
+ * the rounds, and last the runs under a tracer.
+ *
+ * A program that hangs with the library must not hang its pipeline: what takes ten times as long as without, and ten
+ * seconds more, is ended, and that is how it ended.
+ */
+#include "modes.h"
+
+#include "accounts.h"
+#include "call_table.h"
+#include "files.h"
+#include "intake.h"
+#include "options.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_TIMES = 10, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
+
+/* What one run gave. */
+struct run {
+    struct child child;
+    int stdout_fd, stderr_fd, files_fd;    /* -1: none */
+    char *how_ended;
+    int left_behind;                       /* processes that it did not end itself */
+    uint64_t spans;                        /* that arrived while it ran */
+};
+
+struct runs {
+    const struct setting *setting;
+    struct comparison *comparison;
+    struct contents *contents[OUTCOME_COUNT];
+    int patience_ms;                       /* of a run with the library; -1 until a run without has been timed */
+    int left_behind;
+};
+
+static double milliseconds(const struct child *child)
+{
+    return (double)(child->ended_ns - child->began_ns) / 1e6;
+}
+
+/* ---- one run ---- */
+
+static bool run_open(struct run *run)
+{
+    *run = (struct run){.stdout_fd = output_file("stdout"), .stderr_fd = output_file("stderr"), .files_fd = -1};
+    return run->stdout_fd >= 0 && run->stderr_fd >= 0;
+}
+
+static void run_close(struct run *run)
+{
+    const int fds[] = {run->stdout_fd, run->stderr_fd, run->files_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    free(run->how_ended);
+}
+
+static void run_wait(struct runs *runs, struct run *run, int patience_ms)
+{
+    enum wait_answer answer = child_wait(&run->child, patience_ms);
+    struct buffer late = {0};
+    if (answer != WAIT_ENDED)
+        child_end(&run->child, GRACE_MS);
+    if (answer == WAIT_TIMEOUT) {
+        buffer_append_format(&late, "had not ended after %d s", patience_ms / 1000);
+    }
+    run->how_ended = late.len > 0 ? late.bytes : answer == WAIT_ENDED ? exit_text(run->child.wait_status) : NULL;
+    if (answer == WAIT_ENDED)
+        runs->left_behind += run->left_behind = child_end_rest(&run->child, GRACE_MS);
+}
+
+/* Returns 0, or the exit status of this command. */
+static int run_program(struct runs *runs, struct run *run, char **environment, int patience_ms)
+{
+    const struct setting *setting = runs->setting;
+    char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
+    char **arguments = arguments_expand(setting->program, 0, directory);
+    uint64_t spans_before = intake_span_count();
+    int error = run_open(run) ? 0 : errno;
+    struct child_wishes wishes = {arguments, environment, run->stdout_fd, run->stderr_fd};
+    if (error == 0)
+        error = child_start(&run->child, &wishes);
+    if (error == 0) {
+        run_wait(runs, run, patience_ms);
+        run->spans = intake_span_count() - spans_before;
+        if (directory != NULL)
+            run->files_fd = files_content(directory);
+    }
+    arguments_destroy(arguments);
+    free(directory);
+    if (error == 0)
+        return 0;
+    own_failure("compare: %s: %s", setting->program[0], error == ENOENT ? "not found" : strerror(error));
+    return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+/* ---- what it gave ---- */
+
+static double timeval_ns(struct timeval time)
+{
+    return (double)time.tv_sec * 1e9 + (double)time.tv_usec * 1e3;
+}
+
+static void measures_make(struct comparison *comparison)
+{
+    static const struct {
+        const char *key, *name;
+        enum unit unit;
+        bool is_part;
+    } rows[] = {
+        {"wall", "wall time", UNIT_NS, false},
+        {"cpu", "processor time", UNIT_NS, false},
+        {"cpu_user", "user", UNIT_NS, true},
+        {"cpu_system", "system", UNIT_NS, true},
+        {"rss", "peak memory", UNIT_BYTES, false},
+        {"context_switches", "context switches", UNIT_COUNT, false},
+        {"page_faults", "page faults", UNIT_COUNT, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        comparison_add_measure(comparison, rows[i].key, rows[i].name, rows[i].unit)->is_part = rows[i].is_part;
+}
+
+/* In the order of measures_make(). */
+static void samples_take(struct comparison *comparison, enum variant variant, const struct child *child)
+{
+    const struct rusage *usage = &child->usage;
+    double user = timeval_ns(usage->ru_utime), system = timeval_ns(usage->ru_stime);
+    const double samples[] = {
+        (double)(child->ended_ns - child->began_ns),
+        user + system, user, system,
+        (double)usage->ru_maxrss * 1024,
+        (double)(usage->ru_nvcsw + usage->ru_nivcsw),
+        (double)(usage->ru_minflt + usage->ru_majflt),
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+        measure_add(&comparison->measures[i], variant, samples[i]);
+}
+
+static void outcome_text_set(struct outcome *outcome, enum variant variant, const char *text)
+{
+    if (outcome->text[variant] == NULL)
+        outcome->text[variant] = memory_copy_text(text);
+}
+
+/* Takes the run's files over. */
+static void run_record(struct runs *runs, struct run *run, enum variant variant)
+{
+    struct comparison *comparison = runs->comparison;
+    bool is_instrumented = variant == INSTRUMENTED;
+    samples_take(comparison, variant, &run->child);
+    contents_add_text(runs->contents[OUTCOME_EXIT], is_instrumented, run->how_ended);
+    contents_add(runs->contents[OUTCOME_STDOUT], is_instrumented, run->stdout_fd);
+    contents_add(runs->contents[OUTCOME_STDERR], is_instrumented, run->stderr_fd);
+    if (run->files_fd >= 0)
+        contents_add(runs->contents[OUTCOME_FILES], is_instrumented, run->files_fd);
+    outcome_text_set(&comparison->outcomes[OUTCOME_EXIT], variant, run->how_ended);
+    if (is_instrumented)
+        comparison->spans.arrived += (double)run->spans;
+    run->stdout_fd = run->stderr_fd = run->files_fd = -1;
+}
+
+/* ---- the parts ---- */
+
+static int warm_up(struct runs *runs)
+{
+    struct run run;
+    int status = run_program(runs, &run, runs->setting->environment[BASELINE], -1);
+    if (status == 0)
+        runs->patience_ms = (int)fmin(milliseconds(&run.child) * PATIENCE_TIMES + PATIENCE_MS, 1e9);
+    run_close(&run);
+    progress_step();
+    if (status != 0 || children_interrupted())
+        return status;
+    status = run_program(runs, &run, runs->setting->environment_accounts, runs->patience_ms);
+    if (status == 0) {
+        char *said = output_text(run.stderr_fd);
+        accounts_read(&runs->comparison->spans, said);
+        free(said);
+    }
+    run_close(&run);
+    progress_step();
+    return status;
+}
+
+static int rounds_run(struct runs *runs)
+{
+    const struct setting *setting = runs->setting;
+    int status = 0;
+    for (size_t round = 0; round < setting->rounds && status == 0; round++)
+        for (int place = 0; place < VARIANT_COUNT && status == 0 && !children_interrupted(); place++) {
+            enum variant variant = round_order(round)[place];
+            struct run run;
+            status = run_program(runs, &run, setting->environment[variant], variant == INSTRUMENTED ? runs->patience_ms : -1);
+            if (status == 0 && run.how_ended != NULL)
+                run_record(runs, &run, variant);
+            run_close(&run);
+            progress_step();
+        }
+    return status;
+}
+
+/* One run under the tracer. 0 or errno. */
+static int pass_run(struct runs *runs, enum variant variant, struct system_call_counts *counts)
+{
+    const struct setting *setting = runs->setting;
+    char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
+    struct child_wishes wishes = {arguments_expand(setting->program, 0, directory), setting->environment[variant],
+                                  output_file("stdout"), output_file("stderr")};
+    struct traced traced;
+    int error = traced_start(&traced, &wishes);
+    if (error == 0) {
+        enum { TRACED_TIMES = 50 };
+        enum wait_answer answer = child_wait(&traced.tracer, (int)fmin((double)runs->patience_ms * TRACED_TIMES, 1e9));
+        *counts = traced_counts(&traced);
+        error = answer == WAIT_TIMEOUT ? ETIMEDOUT : answer == WAIT_INTERRUPTED ? EINTR : 0;
+        traced_end(&traced, GRACE_MS);
+    }
+    close(wishes.stdout_fd);
+    close(wishes.stderr_fd);
+    arguments_destroy(wishes.argv);
+    free(directory);
+    progress_step();
+    return error;
+}
+
+static size_t passes_wanted(const struct runs *runs)
+{
+    return runs->patience_ms < SLOW_MS * PATIENCE_TIMES + PATIENCE_MS ? PASSES : PASSES_SLOW;
+}
+
+static void calls_count(struct runs *runs)
+{
+    static const enum variant traced[] = {BASELINE, INSTRUMENTED};
+    struct call_table *table = call_table_create();
+    int error = 0;
+    for (size_t pass = 0; pass < passes_wanted(runs) && error == 0 && !children_interrupted(); pass++)
+        for (size_t i = 0; i < 2 && error == 0 && !children_interrupted(); i++) {
+            struct system_call_counts counts;
+            error = pass_run(runs, traced[i], &counts);
+            if (error == 0)
+                call_table_add(table, traced[i], &counts, 1);
+        }
+    call_table_finish(table, error, &runs->comparison->calls);
+}
+
+static void outcomes_take(struct runs *runs)
+{
+    struct comparison *comparison = runs->comparison;
+    for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+        struct outcome *outcome = &comparison->outcomes[i];
+        outcome->is_looked_at = i != OUTCOME_FILES || runs->setting->directory != NULL;
+        if (!outcome->is_looked_at)
+            continue;
+        outcome->difference = contents_compare(runs->contents[i], true);
+        if (i == OUTCOME_EXIT)
+            continue;
+        outcome->bytes[BASELINE] = contents_median_len(runs->contents[i], false);
+        outcome->bytes[INSTRUMENTED] = contents_median_len(runs->contents[i], true);
+        for (int variant = 0; variant < VARIANT_COUNT; variant++) {
+            struct buffer text = {0};
+            unit_append(&text, UNIT_BYTES, outcome->bytes[variant], true);
+            outcome_text_set(outcome, variant, text.bytes);
+            buffer_finish(&text);
+        }
+    }
+}
+
+static void left_behind_tell(struct runs *runs)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "what %d processes did that a run had left behind: they were ended", runs->left_behind);
+    if (runs->left_behind > 0)
+        comparison_leave_out(runs->comparison, text.bytes);
+    else
+        buffer_finish(&text);
+}
+
+int compare_runs(const struct setting *setting, struct comparison *comparison)
+{
+    struct runs runs = {.setting = setting, .comparison = comparison, .patience_ms = -1};
+    for (size_t i = 0; i < OUTCOME_COUNT; i++)
+        runs.contents[i] = contents_create();
+    measures_make(comparison);
+    progress_begin(2 + setting->rounds * VARIANT_COUNT + (setting->follows_calls ? 2 * PASSES : 0), "run");
+    int status = warm_up(&runs);
+    if (status == 0 && !children_interrupted())
+        status = rounds_run(&runs);
+    if (status == 0 && !children_interrupted() && setting->follows_calls)
+        calls_count(&runs);
+    if (status == 0 && !children_interrupted()) {
+        outcomes_take(&runs);
+        left_behind_tell(&runs);
+        comparison->spans.runs = setting->rounds;
+    }
+    for (size_t i = 0; i < OUTCOME_COUNT; i++)
+        contents_destroy(runs.contents[i]);
+    progress_end();
+    return status;
+}

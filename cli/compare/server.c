@@ -1,0 +1,194 @@
+/*
+ * server.c - one instance of a server that is compared: started, waited for until it is ready, loaded, ended.
+ *
+ * Commands of the user's (--load, --ready) go to /bin/sh, and run without the library: it is the server that is compared.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READY_LOOK_MS = 20, READY_LIMIT_MS = 30000, COMMAND_LIMIT_MS = 10000, GRACE_MS = 10000, TAIL = 600 };
+
+/* ---- ports ---- */
+
+bool ports_find(int *ports, size_t count)
+{
+    int sockets[count];
+    bool found = true;
+    for (size_t i = 0; i < count; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof address;
+        sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        found = found && bind(sockets[i], (struct sockaddr *)&address, len) == 0 &&
+                getsockname(sockets[i], (struct sockaddr *)&address, &len) == 0;
+        ports[i] = ntohs(address.sin_port);
+    }
+    for (size_t i = 0; i < count; i++)
+        close(sockets[i]);
+    return found;
+}
+
+static bool port_listens(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return listens;
+}
+
+/* ---- commands ---- */
+
+/* Runs a command of the user's to its end. 0 if it ended well; *said, if not NULL, becomes what it printed. */
+static int command_run(const struct server *server, const char *command, int limit_ms, char **said, double *wall_ns)
+{
+    char *text = text_expand(command, server->port, server->directory ? server->directory : "");
+    char *arguments[] = {"/bin/sh", "-c", text, NULL};
+    int output_fd = output_file("output");
+    struct child child;
+    struct child_wishes wishes = {arguments, server->setting->environment[BASELINE], output_fd, output_fd};
+    int status = child_start(&child, &wishes);
+    enum wait_answer answer = status == 0 ? child_wait(&child, limit_ms) : WAIT_ENDED;
+    if (answer != WAIT_ENDED)
+        child_end(&child, 0);
+    if (status == 0)
+        status = answer == WAIT_ENDED ? child.wait_status : -1;
+    if (wall_ns != NULL)
+        *wall_ns = (double)(child.ended_ns - child.began_ns);
+    if (said != NULL)
+        *said = output_text(output_fd);
+    close(output_fd);
+    free(text);
+    return status;
+}
+
+/* The last lines of a text, for a message. */
+static const char *tail_of(const char *text)
+{
+    size_t len = strlen(text);
+    if (len <= TAIL)
+        return text;
+    const char *line = strchr(text + len - TAIL, '\n');
+    return line != NULL ? line + 1 : text + len - TAIL;
+}
+
+/* ---- life ---- */
+
+static struct child *server_process(struct server *server)
+{
+    return server->is_traced ? &server->traced.tracer : &server->child;
+}
+
+static bool server_is_ready(const struct server *server)
+{
+    if (server->setting->ready != NULL)
+        return command_run(server, server->setting->ready, COMMAND_LIMIT_MS, NULL, NULL) == 0;
+    if (server->setting->ready_port == NULL)
+        return port_listens(server->port);
+    char *port = text_expand(server->setting->ready_port, server->port, "");
+    bool listens = port_listens(atoi(port));
+    free(port);
+    return listens;
+}
+
+/* "the server with the library: ended with 1 before it was ready", and what it had printed last. */
+static char *complaint(const struct server *server, const char *what, const char *how)
+{
+    struct buffer text = {0};
+    char *said = output_text(server->error_fd), *printed = output_text(server->output_fd);
+    buffer_append_format(&text, "the server %s %s%s", server->name, what, how);
+    const char *tail = tail_of(said[0] != '\0' ? said : printed);
+    if (tail[0] != '\0')
+        buffer_append_format(&text, "; it said:\n%s", tail);
+    free(said);
+    free(printed);
+    return text.bytes;
+}
+
+static char *server_await(struct server *server)
+{
+    struct child *process = server_process(server);
+    uint64_t until_ns = clock_monotonic_ns() + READY_LIMIT_MS * UINT64_C(1000000);
+    while (!server_is_ready(server)) {
+        enum wait_answer answer = child_wait(process, READY_LOOK_MS);
+        if (answer == WAIT_ENDED) {
+            char *how = exit_text(process->wait_status);
+            char *text = complaint(server, "ended before it was ready, with ", how);
+            free(how);
+            return text;
+        }
+        if (answer == WAIT_INTERRUPTED || clock_monotonic_ns() > until_ns)
+            return complaint(server, "was not ready after 30 s", "");
+    }
+    return process->has_ended ? complaint(server, "ended", "") : NULL;
+}
+
+char *server_start(struct server *server, const struct setting *setting, const char *name, char **environment, bool is_traced, int *error)
+{
+    server->setting = setting;
+    server->name = name;
+    server->is_traced = is_traced;
+    server->arguments = arguments_expand(setting->program, server->port, server->directory ? server->directory : "");
+    server->output_fd = output_file("stdout");
+    server->error_fd = output_file("stderr");
+    struct child_wishes wishes = {server->arguments, environment, server->output_fd, server->error_fd};
+    *error = is_traced ? traced_start(&server->traced, &wishes) : child_start(&server->child, &wishes);
+    return *error != 0 ? complaint(server, "could not be started: ", strerror(*error)) : server_await(server);
+}
+
+char *server_end(struct server *server)
+{
+    if (server->arguments == NULL)
+        return NULL;
+    if (server->is_traced && server->traced.shared != NULL)
+        traced_end(&server->traced, GRACE_MS);
+    else if (!server->is_traced)
+        child_end(&server->child, GRACE_MS);
+    char *said = output_text(server->error_fd);
+    close(server->output_fd);
+    close(server->error_fd);
+    arguments_destroy(server->arguments);
+    free(server->directory);
+    server->arguments = NULL;
+    return said;
+}
+
+/* ---- load ---- */
+
+static char *load_complaint(const struct server *server, const char *what, const char *said)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "the load on the server %s %s%s%s", server->name, what, said[0] != '\0' ? "; it said:\n" : "",
+                         tail_of(said));
+    return text.bytes;
+}
+
+char *server_load(struct server *server, struct load_turn *turn)
+{
+    struct child *process = server_process(server);
+    struct tree_usage before = tree_usage_of(process->pid);
+    char *said, *problem = NULL;
+    int status = command_run(server, server->setting->load, -1, &said, &turn->wall_ns);
+    struct tree_usage after = tree_usage_of(process->pid);
+    turn->used = (struct tree_usage){
+        .cpu_ns = after.cpu_ns - before.cpu_ns,
+        .context_switches = after.context_switches - before.context_switches,
+        .page_faults = after.page_faults - before.page_faults,
+        .peak_bytes = after.peak_bytes,
+    };
+    const char *unread = load_report_read(said, &turn->report);
+    if (status != 0)
+        problem = load_complaint(server, "failed", said);
+    else if (unread != NULL)
+        problem = load_complaint(server, unread, said);
+    else if (process->has_ended || child_wait(process, 0) == WAIT_ENDED)
+        problem = complaint(server, "ended under load", "");
+    free(said);
+    return problem;
+}

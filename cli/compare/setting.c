@@ -1,0 +1,223 @@
+/*
+ * setting.c - what every run of a comparison is started with: arguments, environment, a directory of its own.
+ *
+ * Output goes to files in memory (memfd_create(2)): nothing has to be read while the program runs, and no disk is
+ * waited for. They are opened to append, because a program and its children write to one file at one offset each.
+ */
+#include "setting.h"
+
+#include "environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- arguments ---- */
+
+static char **texts_copy(char **texts)
+{
+    size_t count = 0;
+    while (texts[count] != NULL)
+        count++;
+    char **copy = memory_get((count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = memory_copy_text(texts[i]);
+    return copy;
+}
+
+void arguments_destroy(char **arguments)
+{
+    for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
+        free(arguments[i]);
+    free(arguments);
+}
+
+bool text_has(const char *text, const char *placeholder)
+{
+    return strstr(text, placeholder) != NULL;
+}
+
+bool arguments_have(char **arguments, const char *placeholder)
+{
+    for (; *arguments != NULL; arguments++)
+        if (text_has(*arguments, placeholder))
+            return true;
+    return false;
+}
+
+char *text_expand(const char *text, int port, const char *directory)
+{
+    static const char port_word[] = "{port}", directory_word[] = "{dir}";
+    struct buffer expanded = {0};
+    buffer_append(&expanded, "", 0);
+    while (*text != '\0') {
+        if (strncmp(text, port_word, strlen(port_word)) == 0) {
+            buffer_append_format(&expanded, "%d", port);
+            text += strlen(port_word);
+        } else if (strncmp(text, directory_word, strlen(directory_word)) == 0) {
+            buffer_append_text(&expanded, directory);
+            text += strlen(directory_word);
+        } else {
+            buffer_append(&expanded, text++, 1);
+        }
+    }
+    return expanded.bytes;
+}
+
+char **arguments_expand(char **arguments, int port, const char *directory)
+{
+    char **expanded = texts_copy(arguments);
+    for (size_t i = 0; expanded[i] != NULL; i++) {
+        char *text = text_expand(expanded[i], port, directory);
+        free(expanded[i]);
+        expanded[i] = text;
+    }
+    return expanded;
+}
+
+/* Quoted where a shell would read more than a word. */
+char *arguments_text(char **arguments)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,{}";
+    struct buffer text = {0};
+    for (size_t i = 0; arguments[i] != NULL; i++) {
+        const char *argument = arguments[i];
+        buffer_append_text(&text, i > 0 ? " " : "");
+        if (argument[0] != '\0' && argument[strspn(argument, plain)] == '\0') {
+            buffer_append_text(&text, argument);
+            continue;
+        }
+        buffer_append_text(&text, "'");
+        for (; *argument != '\0'; argument++)
+            buffer_append(&text, *argument == '\'' ? "'\\''" : argument, *argument == '\'' ? 4 : 1);
+        buffer_append_text(&text, "'");
+    }
+    return text.bytes;
+}
+
+/* ---- environments ---- */
+
+/* Each is a copy of this process's as it would be; this process's own is put back. */
+static void environments_make(struct setting *setting, const char *library, bool has_helpers, int port)
+{
+    setting->environment[BASELINE] = texts_copy(environ);
+    setting->environment[BASELINE_AGAIN] = texts_copy(environ);
+    environment_preload(library, has_helpers);
+    environment_set_receiver(port);
+    setting->environment[INSTRUMENTED] = texts_copy(environ);
+    setenv("SPANLOAD_LOG", "info", 1);
+    setting->environment_accounts = texts_copy(environ);
+    environ = texts_copy(setting->environment[BASELINE]);
+}
+
+/* ---- directories ---- */
+
+static int entry_remove(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    remove(path);
+    return 0;
+}
+
+static void directory_remove(const char *path)
+{
+    enum { DESCRIPTORS = 16 };
+    nftw(path, entry_remove, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+}
+
+static char *directory_make(void)
+{
+    const char *place = getenv("TMPDIR");
+    char absolute[PATH_MAX];
+    if (place == NULL || realpath(place, absolute) == NULL)
+        snprintf(absolute, sizeof absolute, "/tmp");
+    struct buffer path = {0};
+    buffer_append_format(&path, "%s/spanload-compare-XXXXXX", absolute);
+    if (mkdtemp(path.bytes) != NULL)
+        return path.bytes;
+    int error = errno;
+    buffer_finish(&path);
+    errno = error;
+    return NULL;
+}
+
+char *setting_directory(const struct setting *setting, const char *name)
+{
+    struct buffer path = {0};
+    buffer_append_format(&path, "%s/%s", setting->directory, name);
+    directory_remove(path.bytes);
+    mkdir(path.bytes, 0755);
+    return path.bytes;
+}
+
+char *setting_begin(struct setting *setting, const char *library, bool has_helpers, int port)
+{
+    environments_make(setting, library, has_helpers, port);
+    bool needs_directory = arguments_have(setting->program, "{dir}") || (setting->load != NULL && text_has(setting->load, "{dir}"));
+    if (!needs_directory || (setting->directory = directory_make()) != NULL)
+        return NULL;
+    struct buffer problem = {0};
+    buffer_append_format(&problem, "cannot make a directory for {dir} in $TMPDIR or /tmp: %s", strerror(errno));
+    return problem.bytes;
+}
+
+void setting_finish(struct setting *setting)
+{
+    for (int variant = 0; variant < VARIANT_COUNT; variant++)
+        arguments_destroy(setting->environment[variant]);
+    arguments_destroy(setting->environment_accounts);
+    if (setting->directory != NULL)
+        directory_remove(setting->directory);
+    free(setting->directory);
+}
+
+/* ---- runs ---- */
+
+const enum variant *round_order(size_t round)
+{
+    static const enum variant orders[][VARIANT_COUNT] = {
+        {BASELINE, BASELINE_AGAIN, INSTRUMENTED}, {INSTRUMENTED, BASELINE_AGAIN, BASELINE},
+        {BASELINE_AGAIN, INSTRUMENTED, BASELINE}, {BASELINE, INSTRUMENTED, BASELINE_AGAIN},
+        {INSTRUMENTED, BASELINE, BASELINE_AGAIN}, {BASELINE_AGAIN, BASELINE, INSTRUMENTED},
+    };
+    return orders[round % (sizeof orders / sizeof *orders)];
+}
+
+char *exit_text(int wait_status)
+{
+    struct buffer text = {0};
+    if (WIFSIGNALED(wait_status))
+        buffer_append_format(&text, "signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+    else
+        buffer_append_format(&text, "%d", WEXITSTATUS(wait_status));
+    return text.bytes;
+}
+
+int output_file(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, O_APPEND | O_RDWR);
+    return fd;
+}
+
+char *output_text(int fd)
+{
+    struct buffer text = {0};
+    char piece[4096];
+    off_t offset = 0;
+    buffer_append(&text, "", 0);
+    for (ssize_t len; (len = pread(fd, piece, sizeof piece, offset)) > 0; offset += len)
+        buffer_append(&text, piece, (size_t)len);
+    return text.bytes;
+}

@@ -1,0 +1,57 @@
+/*
+ * setting.h - what every run of a comparison is started with: arguments, environment, a directory of its own.
+ *
+ * In arguments and in commands, {port} stands for a free port of 127.0.0.1 and {dir} for an empty directory; each
+ * server has its own. Runs of a program follow each other, and have the same name for theirs: a path that
+ * is printed would be a difference.
+ *
+ * Threads: one. Memory: the caller frees what is returned.
+ */
+#ifndef SETTING_H
+#define SETTING_H
+
+#include "child.h"
+#include "comparison.h"
+
+struct setting {
+    char **program;                        /* as given */
+    size_t rounds;
+    const char *load, *ready_port, *ready; /* as given; NULL: not */
+    bool follows_calls;                    /* system calls are to be counted */
+    char **environment[VARIANT_COUNT];
+    char **environment_accounts;           /* instrumented, and the library prints its accounts */
+    char *directory;                       /* of this comparison; absolute */
+};
+
+/* Makes the environments and the directory. Variables of this process are not changed. `library` is an absolute path.
+ * NULL, or a sentence about what failed (to be freed). */
+char *setting_begin(struct setting *setting, const char *library, bool has_helpers, int port);
+/* Removes the directory and all in it. */
+void setting_finish(struct setting *setting);
+
+bool text_has(const char *text, const char *placeholder);
+bool arguments_have(char **arguments, const char *placeholder);
+
+/* A copy with the placeholders replaced. */
+char *text_expand(const char *text, int port, const char *directory);
+char **arguments_expand(char **arguments, int port, const char *directory);
+void arguments_destroy(char **arguments);
+
+/* Makes an empty directory of that name in the setting's own, removing what was there. Its path. */
+char *setting_directory(const struct setting *setting, const char *name);
+
+/* The order of the variants in a round: over six rounds, each has each place twice, and follows each other one equally often. */
+const enum variant *round_order(size_t round);
+
+/* The arguments as one types them in a shell. */
+char *arguments_text(char **arguments);
+
+/* "exit status" as text: "0", "signal 11 (Segmentation fault)". */
+char *exit_text(int wait_status);
+
+/* An empty file in memory to which a program's output is appended; -1 with errno. */
+int output_file(const char *name);
+/* All that is in such a file, with a NUL behind it. */
+char *output_text(int fd);
+
+#endif
