@@ -17,7 +17,8 @@ others="redis-server redis-tools postgresql postgresql-contrib mariadb-server ma
 bench="$demo wrk redis-server redis-tools gunicorn python3-flask nodejs valgrind strace procps iproute2 util-linux"
 peers="$bench python3-venv"
 command -v npm >/dev/null || peers="$peers npm" # some builds of nodejs bring it, and conflict with the package
-test="$build $beside $clients $servers $others $peers"
+browser="chromium chromium-driver python3-selenium"
+test="$build $beside $clients $servers $others $peers $browser"
 
 case "${1:-}" in
 demo) wanted=$demo ;;

@@ -6,6 +6,7 @@ _spanload() {
     local -a commands=(
         'run:run a program with its requests traced'
         'sidecar:receive traces and print them'
+        'compare:run a program without and with the library and tell the difference'
         'check:tell whether a program can be traced'
     )
     _arguments -C '(- *)--help[print help]' '(- *)--version[print the version]' \
@@ -31,6 +32,21 @@ _spanload() {
                 '--socket[a unix socket]:file:_files' \
                 '--format[of what is printed]:format:(tree json)' \
                 '(- *)--help[print help]' ;;
+        compare)
+            _arguments \
+                '--runs[rounds]:number:' \
+                '--load[run this against the server]:command:' \
+                '--ready-port[the server is ready when this port is open]:port:' \
+                '--ready[the server is ready when this succeeds]:command:' \
+                '--json[write everything as JSON]:file:_files' \
+                '--html[write a page with pictures]:file:_files' \
+                '--max-overhead[end with 1 if more is established]:percentage:' \
+                '--metric[what the limit is about]:metric:(wall cpu load)' \
+                '--no-syscalls[do not count system calls]' \
+                '--no-helpers[leave the variables of runtimes as they are]' \
+                '--library[the libspanload.so to use]:file:_files' \
+                '(- *)--help[print help]' \
+                '(-)1:program:_command_names -e' '*::argument:_normal' ;;
         check)
             _arguments \
                 '--endpoint[the sidecar to ask for]:URL:_urls' \

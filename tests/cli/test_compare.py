@@ -1,0 +1,741 @@
+"""What `spanload compare` promises, told from outside.
+
+The library is the real one unless a test says otherwise, the programs are those of the distribution, or small ones that do on
+purpose what must be caught. Statistics are worked out a second time here, from the samples in the JSON. No test depends on how
+fast this machine is: where a difference has to be seen it is made large, where none is to be claimed there is none.
+"""
+import json
+import math
+import os
+import pty
+import re
+import signal
+import statistics
+import subprocess
+
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SPANLOAD = os.environ.get("SPANLOAD_BIN", str(ROOT / "build" / "spanload"))
+LIBRARY = str(ROOT / "build" / "libspanload.so")
+PYTHON = "/usr/bin/python3"
+KEYS = ("wall", "cpu", "rss", "syscalls", "exit", "output", "spans")
+FEW = ("--runs", "6")
+
+pytestmark = pytest.mark.skipif(not os.access(SPANLOAD, os.X_OK), reason=f"{SPANLOAD} is not built")
+
+
+def environment(**changes):
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SPANLOAD_", "LD_PRELOAD"))}
+    variables.update(LANG="C.UTF-8", SPANLOAD_LIBRARY=LIBRARY, **changes)
+    return variables
+
+
+def compare(*arguments, timeout=120, env=None, **more):
+    return subprocess.run([SPANLOAD, "compare", *map(str, arguments)], env=env or environment(), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, **more)
+
+
+def compared(place, *arguments, **more):
+    """The process, and what it wrote as JSON."""
+    report = place / "report.json"
+    done = compare("--json", report, *arguments, **more)
+    return done, json.loads(report.read_text())
+
+
+def under_preload(there, otherwise=":"):
+    """A shell command that does something else where a library is preloaded."""
+    return ["sh", "-c", f'case "$LD_PRELOAD" in *libspanload*) {there};; *) {otherwise};; esac']
+
+
+def script(place, text, name="program.py"):
+    path = place / name
+    path.write_text(text)
+    return [PYTHON, str(path)]
+
+
+@contextmanager
+def origin():
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = b"hello\n"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# ---- what is the same, and what is not ----
+
+def test_a_program_that_does_not_care_is_the_same_in_everything_but_its_cost(tmp_path):
+    done, report = compared(tmp_path, *FEW, "--", "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert report["exit"]["baseline"] == report["exit"]["instrumented"] == "3"
+    assert report["exit"]["result"] == "same" and report["exit"]["runs"] == 6
+    for stream in ("stdout", "stderr"):
+        assert report["output"][stream]["baseline"] == report["output"][stream]["instrumented"] == 4
+        assert report["output"][stream]["result"] == "same"
+    assert report["output"]["baseline"] == report["output"]["instrumented"] == 8 and report["output"]["ratio"] == 1
+    assert report["gate"]["passed"] is True
+    assert "exit status, standard output, standard error: the same in 6 runs with the library" in done.stdout
+
+
+@pytest.mark.parametrize(("there", "otherwise", "key"), [
+    ("echo two", "echo one", "stdout"),
+    ("echo two >&2", "echo one >&2", "stderr"),
+    ("exit 4", "exit 3", "exit"),
+    ("kill -SEGV $$", "exit 0", "exit"),
+    ("echo more; echo one", "echo one", "stdout"),
+    ("printf one", "echo one", "stdout"),
+    ("printf 'a\\0b'", "printf 'a\\0c'", "stdout"),
+])
+def test_what_behaves_differently_under_a_preload_is_caught_and_shown(tmp_path, there, otherwise, key):
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *under_preload(there, otherwise))
+    found = report["exit"] if key == "exit" else report["output"][key]
+    assert done.returncode == 1
+    assert found["result"] == "different" and found["runs_different"] == 6
+    assert found["diff"] and found["diff"] in done.stdout
+    assert report["gate"] == {**report["gate"], "has_different_outcome": True, "passed": False}
+    assert "different in 6 of 6 runs with the library" in done.stdout
+
+
+def test_the_diff_is_short_and_has_both_sides(tmp_path):
+    lines = "; ".join(f"echo line {number}" for number in range(1, 9))
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--", *under_preload(f"{lines}; echo with", f"{lines}; echo without"))
+    assert done.returncode == 1
+    diff = report["output"]["stdout"]["diff"].splitlines()
+    assert "-without" in diff and "+with" in diff and len(diff) < 6
+
+
+def test_one_different_run_among_many_is_enough(tmp_path):
+    """Every third run with the library."""
+    count = tmp_path / "count"
+    there = f'echo x >>{count}; test $(($(wc -l <{count}) % 3)) -eq 0 && echo surprise'
+    done, report = compared(tmp_path, "--runs", "9", "--no-syscalls", "--", *under_preload(f"{there} || true"))
+    assert done.returncode == 1
+    assert report["output"]["stdout"]["runs_different"] == 3
+
+
+def test_lines_that_change_anyway_are_left_out_and_the_others_are_not(tmp_path):
+    """A process id, then a line that depends on the library."""
+    same = compare(*FEW, "--no-syscalls", "--", "sh", "-c", "echo $$; echo same")
+    assert same.returncode == 0
+    assert "1 of 2 lines change without the library too" in same.stdout
+    different, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *under_preload("echo $$; echo with", "echo $$; echo without"))
+    assert different.returncode == 1
+    assert report["output"]["stdout"] == {**report["output"]["stdout"], "result": "different", "lines": 2, "lines_varying": 1}
+
+
+def test_of_output_that_always_changes_nothing_is_said(tmp_path):
+    numbers = script(tmp_path, "import os\nfor _ in range(1 + os.getpid() % 97): print(os.urandom(8).hex())\n")
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *numbers)
+    assert done.returncode == 0
+    assert report["output"]["stdout"]["result"] == "varies"
+    assert "changes from run to run without the library too, nothing can be said" in done.stdout
+
+
+@pytest.mark.parametrize(("there", "otherwise", "status"), [
+    ("echo a >{dir}/f", "echo a >{dir}/f", 0),
+    ("echo b >{dir}/f", "echo a >{dir}/f", 1),
+    ("echo a >{dir}/f; mkdir {dir}/d", "echo a >{dir}/f", 1),
+    ("echo a >{dir}/f; chmod 600 {dir}/f", "echo a >{dir}/f; chmod 644 {dir}/f", 1),
+    ("ln -s x {dir}/l", "ln -s y {dir}/l", 1),
+])
+def test_files_written_into_dir_are_compared(tmp_path, there, otherwise, status):
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *under_preload(there, otherwise), env=environment(TMPDIR=str(tmp_path)))
+    assert done.returncode == status, done.stdout
+    assert report["output"]["files"]["result"] == ("different" if status else "same")
+    assert not list(tmp_path.glob("spanload-compare-*"))
+
+
+def test_without_dir_files_are_not_looked_at(tmp_path):
+    _, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "true")
+    assert report["output"]["files"]["result"] == "not compared"
+
+
+def test_escape_sequences_of_the_program_do_not_reach_the_terminal():
+    done = compare("--runs", "2", "--no-syscalls", "--", *under_preload("printf '\\033]0;x\\007\\n'", "echo plain"))
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout and "\\x1b]0;x\\x07" in done.stdout
+
+
+def test_the_program_reads_an_end_of_file():
+    done = compare("--runs", "2", "--", "cat")
+    assert done.returncode == 0
+
+
+def test_a_program_that_hangs_with_the_library_is_ended_and_told():
+    began = time.monotonic()
+    done = compare("--runs", "1", "--no-syscalls", "--", *under_preload("sleep 1000"), timeout=100)
+    assert done.returncode == 1
+    assert "had not ended after 10 s" in done.stdout
+    assert time.monotonic() - began < 60
+
+
+# ---- what it costs ----
+
+BURN = """
+import os, time
+end = time.process_time() + (0.1 if "libspanload" in os.environ.get("LD_PRELOAD", "") else 0.02)
+while time.process_time() < end: pass
+"""
+
+
+def test_a_program_that_is_slowed_on_purpose_is_over_the_limit(tmp_path):
+    slowed = under_preload("sleep 0.1", "sleep 0.02")
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--max-overhead", "50%", "--", *slowed)
+    assert done.returncode == 1
+    assert report["wall"]["is_different"] is True and report["wall"]["ratio"] > 2
+    assert report["gate"] == {**report["gate"], "metric": "wall", "limit": 0.5, "is_over_limit": True, "has_different_outcome": False}
+    assert "wall time: the limit of 50.0 % is exceeded" in done.stdout
+
+
+def test_without_a_limit_slower_is_told_but_is_no_failure(tmp_path):
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *under_preload("sleep 0.1", "sleep 0.02"))
+    assert done.returncode == 0
+    assert re.search(r"^wall time: [\d.]+ % more with the library \([\d.]+ % to [\d.]+ %, 96 % sure, 6 rounds\)", done.stdout, re.M)
+
+
+def test_a_program_that_is_not_slowed_keeps_the_limit(tmp_path):
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--max-overhead", "30%", "--", "sleep", "0.2")
+    assert done.returncode == 0, done.stdout
+    assert report["gate"]["is_over_limit"] is False and report["gate"]["high"] < 0.3
+    assert "wall time: the limit of 30.0 % is kept" in done.stdout
+
+
+def test_processor_time_is_another_metric_than_wall_time(tmp_path):
+    burn = script(tmp_path, BURN)
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--metric", "cpu", "--max-overhead", "50%", "--", *burn)
+    assert done.returncode == 1
+    assert report["gate"]["metric"] == "cpu" and report["cpu"]["ratio"] > 1.5
+    sleeps = compare(*FEW, "--no-syscalls", "--metric", "cpu", "--max-overhead", "300%", "--", *under_preload("sleep 0.2"))
+    assert sleeps.returncode == 0, sleeps.stdout
+
+
+def test_peak_memory_and_page_faults_are_the_programs_own(tmp_path):
+    """Not those of the command that started it: the least program there is has less than it has."""
+    eats = script(tmp_path, 'import os\nx = b"x" * (60_000_000 if "libspanload" in os.environ.get("LD_PRELOAD", "") else 1)\n')
+    _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *eats)
+    assert 59e6 < report["rss"]["instrumented"] - report["rss"]["baseline"] < 63e6
+    assert report["page_faults"]["instrumented"] > report["page_faults"]["baseline"]
+    _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "true")
+    assert report["rss"]["baseline"] < 2.5e6
+
+
+def test_context_switches_are_counted(tmp_path):
+    sleeps = script(tmp_path, 'import os, time\nfor _ in range(300 if "libspanload" in os.environ.get("LD_PRELOAD", "") else 100): time.sleep(0.0001)\n')
+    _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *sleeps)
+    assert 100 <= report["context_switches"]["baseline"] < 200 and 300 <= report["context_switches"]["instrumented"] < 450
+
+
+# ---- statistics ----
+
+def rank(count, wanted=0.95):
+    """The k of the sign test's interval, from the binomial distribution; 1 where not even that is enough."""
+    def confidence(k):
+        return 1 - 2 * sum(math.comb(count, i) for i in range(k)) / 2 ** count
+    return max((k for k in range(1, count // 2 + 1) if confidence(k) >= wanted), default=1), confidence
+
+
+@pytest.mark.parametrize("runs", [1, 2, 5, 6, 9, 13])
+def test_medians_and_intervals_are_those_of_the_samples(tmp_path, runs):
+    _, report = compared(tmp_path, "--runs", runs, "--no-syscalls", "--", "true")
+    assert report["rounds"] == runs
+    for key in ("wall", "cpu", "rss", "page_faults"):
+        found = report[key]
+        samples = found["samples"]
+        assert [len(samples[side]) for side in ("baseline", "baseline_again", "instrumented")] == [runs] * 3
+        assert found["baseline"] == pytest.approx(statistics.median(samples["baseline"]))
+        assert found["instrumented"] == pytest.approx(statistics.median(samples["instrumented"]))
+        assert found["best"]["baseline"] == min(samples["baseline"]) and found["best"]["instrumented"] == min(samples["instrumented"])
+        for side, result in (("instrumented", found), ("baseline_again", found["noise"])):
+            ratios = sorted(one / base for base, one in zip(samples["baseline"], samples[side]))
+            assert result["ratio"] == pytest.approx(statistics.median(ratios))
+            if runs == 1:
+                assert result["interval"] is None
+                continue
+            k, confidence = rank(runs)
+            assert result["interval"] == pytest.approx([ratios[k - 1], ratios[-k]])
+            assert found["confidence"] == pytest.approx(confidence(k))
+
+
+def test_no_verdict_claims_more_than_its_interval(tmp_path):
+    """Each sentence about a measure is held against the interval and the noise in the JSON."""
+    for program in (["true"], under_preload("sleep 0.05", "sleep 0.01"), ["sleep", "0.02"]):
+        done, report = compared(tmp_path, "--runs", "8", "--no-syscalls", "--", *program)
+        for key in ("wall", "cpu", "rss"):
+            found = report[key]
+            line = next(one for one in report["verdicts"] if one.startswith(found["name"] + ": "))
+            low, high = found["interval"]
+            noise = abs(found["noise"]["ratio"] - 1)
+            if found["is_different"]:
+                assert low > 1 + noise or high < 1 - noise, line
+                assert ("more" if low > 1 else "less") in line
+            else:
+                said = float(re.search(r"no difference larger than ([\d.]+) % could be seen in 8 rounds", line)[1])
+                assert said >= 100 * max(abs(low - 1), abs(high - 1), noise) - 1e-6, line
+        assert all(line in done.stdout for line in report["verdicts"])
+
+
+def test_few_rounds_are_told_to_be_few():
+    done = compare("--runs", "3", "--no-syscalls", "--", "sleep", "0.01")
+    assert "75 % sure" in done.stdout
+    one = compare("--runs", "1", "--no-syscalls", "--", "true")
+    assert "one round tells nothing about noise" in one.stdout
+
+
+def test_the_order_of_the_runs_is_balanced(tmp_path):
+    """Each of the three comes first, second and third as often."""
+    log = tmp_path / "log"
+    there = f"echo I >>{log}"
+    compare("--runs", "12", "--no-syscalls", "--", *under_preload(there, f"echo B >>{log}"))
+    runs = log.read_text().split()
+    assert len(runs) == 2 + 36                      # a warm-up of each
+    places = [place for index, which in enumerate(runs[2:]) if which == "I" for place in [index % 3]]
+    assert sorted(places) == [0] * 4 + [1] * 4 + [2] * 4
+
+
+# ---- system calls ----
+
+def strace_counts(place, program):
+    log = place / "strace"
+    with open(place / "output", "ab") as output:            # as compare has it: cat copies otherwise into a file
+        subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", log, *program], env=environment(), stdin=subprocess.DEVNULL,
+                       stdout=output, stderr=subprocess.DEVNULL, check=False)
+    counts = {}
+    for name in re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M):
+        counts[name] = counts.get(name, 0) + 1
+    counts["execve"] = counts.get("execve", 0) - 1  # that of the program itself comes before it
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.mark.parametrize("program", [["true"], ["cat", "/etc/passwd"], ["sh", "-c", "cat /etc/passwd; true | cat; exit 2"]])
+def test_system_calls_are_counted_as_strace_does(tmp_path, program):
+    _, report = compared(tmp_path, "--runs", "1", "--", *program)
+    found = {name: row["baseline"] for name, row in report["syscalls"]["by_name"].items() if row["baseline"]}
+    expected = strace_counts(tmp_path, program)
+    loose = {"rt_sigreturn", "wait4", "rt_sigaction"}                        # how a shell waits depends on who is first
+    assert {name: count for name, count in found.items() if name not in loose} == \
+        {name: count for name, count in expected.items() if name not in loose}
+    assert report["syscalls"]["baseline"] == sum(found.values())
+    assert report["syscalls"]["left_out"] is None
+
+
+def test_system_calls_of_threads_and_of_a_program_that_stops_itself_are_counted(tmp_path):
+    threads = script(tmp_path, """
+import os, signal, threading, time
+def work():
+    for _ in range(50): os.getppid()
+some = [threading.Thread(target=work) for _ in range(4)]
+[one.start() for one in some]; [one.join() for one in some]
+if os.fork() == 0:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os._exit(0)
+time.sleep(0.1)
+pid, status = os.waitpid(-1, os.WUNTRACED)
+assert os.WIFSTOPPED(status)
+os.kill(pid, signal.SIGCONT)
+os.waitpid(pid, 0)
+""")
+    done, report = compared(tmp_path, "--runs", "1", "--", *threads)
+    assert report["syscalls"]["by_name"]["getppid"]["baseline"] == 200, done.stdout
+    assert report["exit"]["baseline"] == "0"
+
+
+def test_what_the_library_adds_is_shown_by_name(tmp_path):
+    done, report = compared(tmp_path, "--runs", "1", "--", "true")
+    added = {name: row["instrumented"] - row["baseline"] for name, row in report["syscalls"]["by_name"].items()}
+    assert added["openat"] >= 1 and sum(added.values()) == report["syscalls"]["instrumented"] - report["syscalls"]["baseline"]
+    assert re.search(r"^  mmap .*\+\d+$", done.stdout, re.M)
+
+
+DENIED = '''
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+PTRACE = {"x86_64": 101, "aarch64": 117}[os.uname().machine]
+rows = [(0x20, 0, 0, 0), (0x15, 0, 1, PTRACE), (0x06, 0, 0, 0x00050000 | 1), (0x06, 0, 0, 0x7fff0000)]
+code = b"".join(struct.pack("HBBI", *row) for row in rows)
+buffer = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxP", len(rows), ctypes.addressof(buffer))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+'''
+
+
+def test_where_ptrace_is_denied_the_rest_is_still_compared(tmp_path):
+    """By a filter on the system call, as in a container."""
+    report = tmp_path / "report.json"
+    done = subprocess.run([*script(tmp_path, DENIED, "denied.py"), SPANLOAD, "compare", *FEW, "--json", str(report), "--", "true"],
+                          env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(report.read_text())
+    assert found["syscalls"] == {"baseline": None, "instrumented": None, "ratio": None, "interval": None, "passes": 0, "by_name": {},
+                                 "left_out": "system calls: ptrace is not permitted here (Operation not permitted)"}
+    assert "left out: system calls: ptrace is not permitted here" in done.stdout
+    assert found["wall"]["ratio"] is not None
+
+
+def test_system_calls_can_be_left_out():
+    done = compare("--runs", "1", "--no-syscalls", "--", "true")
+    assert "left out: system calls: --no-syscalls" in done.stdout
+
+
+# ---- spans ----
+
+def test_the_spans_of_each_run_are_counted(tmp_path):
+    with origin() as url:
+        done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url, url)
+    assert done.returncode == 0, done.stdout
+    assert report["spans"] == {**report["spans"], "baseline": 0, "instrumented": 2, "made": 2, "exported": 2, "dropped": 0, "arrived": 12, "runs": 6,
+                               "requests": None, "ratio": None, "interval": None}
+    assert "2 exported, 0 dropped; 12 arrived in 6 runs" in done.stdout
+
+
+def test_the_baseline_is_without_the_library_even_where_everything_is_preloaded(tmp_path):
+    """In an image that preloads it into all, the command included."""
+    with origin() as url:
+        done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "sh", "-c", f"echo $LD_PRELOAD | wc -w; curl -s {url}",
+                                env=environment(LD_PRELOAD=LIBRARY))
+    assert report["spans"]["made"] == 1
+    assert done.returncode == 1 and "-0" in report["output"]["stdout"]["diff"] and "+1" in report["output"]["stdout"]["diff"]
+
+
+def test_settings_of_the_environment_reach_the_library(tmp_path):
+    with origin() as url:
+        _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url,
+                             env=environment(OTEL_SDK_DISABLED="true", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1"))
+    assert report["spans"]["arrived"] == 0
+
+
+# ---- the report ----
+
+def test_every_key_has_its_four_parts_in_both_modes(tmp_path):
+    _, report = compared(tmp_path, "--runs", "2", "--", "true")
+    for key in KEYS:
+        assert {"baseline", "instrumented", "ratio", "interval"} <= set(report[key]), key
+
+
+def test_the_table_has_no_escape_sequences_in_a_pipe_and_is_narrow_enough():
+    done = compare(*FEW, "--", "true")
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.split("\n\n")[1].splitlines())) <= 100
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(tmp_path):
+    ran = tmp_path / "ran"
+    for option in ("--json", "--html"):
+        done = compare(option, tmp_path / "no" / "report", "--", "touch", ran)
+        assert done.returncode == 125 and "No such file or directory" in done.stderr
+        assert not ran.exists()
+    assert compare("--runs", "1", "--no-syscalls", "--json", "/dev/full", "--", "true").returncode == 125
+    full = subprocess.run(f"exec '{SPANLOAD}' compare --runs 1 --no-syscalls -- true >/dev/full", shell=True, env=environment(),
+                          capture_output=True)
+    assert full.returncode == 125
+
+
+def test_a_report_replaces_what_was_there(tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text("x" * 1_000_000)
+    compare("--runs", "1", "--no-syscalls", "--json", report, "--", "true")
+    json.loads(report.read_text())
+
+
+# ---- wrong usage, and programs that are not there ----
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--"], ["--runs"], ["--runs", "0", "true"], ["--runs", "-1", "true"], ["--runs", "x", "true"], ["--runs", "10001", "true"],
+    ["--max-overhead", "x", "true"], ["--max-overhead", "-3%", "true"], ["--max-overhead", "3%%", "true"], ["--max-overhead", "nan", "true"],
+    ["--metric", "speed", "true"], ["--metric", "load", "true"], ["--ready", "true", "true"], ["--ready-port", "1", "true"],
+    ["--nonsense", "true"], ["--", "echo", "{port}"], ["--load", "true", "--", "server"],
+    ["--load", "true", "--ready-port", "x", "--", "server", "{port}"], ["--load", "true", "--ready-port", "70000", "--", "server", "{port}"],
+    ["--load", "true", "--ready", "true", "--ready-port", "1", "--", "server", "{port}"], ["--load", "true", "--", "server", "{dir}"],
+    ["--no-syscalls=yes", "true"],
+])
+def test_wrong_usage_is_one_line_and_status_2(arguments):
+    done = compare(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == "" and done.stderr.count("\n") == 1 and done.stderr.startswith("spanload: ")
+
+
+@pytest.mark.parametrize(("program", "status", "words"), [("/nonexistent/program", 127, "not found"), ("no-such-program", 127, "not found"),
+                                                         ("/etc/passwd", 126, "Permission denied")])
+def test_a_program_that_cannot_run_is_told_as_a_shell_does(program, status, words):
+    done = compare("--", program)
+    assert done.returncode == status and words in done.stderr and done.stdout == ""
+
+
+def test_a_library_that_is_not_there_is_told():
+    done = compare("--library", "/nonexistent/libspanload.so", "--", "true")
+    assert done.returncode == 125 and "/nonexistent/libspanload.so" in done.stderr
+
+
+def test_help_names_every_option():
+    done = compare("--help")
+    assert done.returncode == 0
+    for option in ("runs", "load", "ready-port", "ready", "json", "html", "max-overhead", "metric", "no-syscalls"):
+        assert f"--{option}" in done.stdout
+
+
+# ---- life ----
+
+def processes_with(word):
+    return [line for line in subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True).stdout.splitlines()
+            if word in line and not line.split()[1].startswith("Z")]
+
+
+def gone(word, seconds=10):
+    end = time.monotonic() + seconds
+    while processes_with(word) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not processes_with(word)
+
+
+def appeared(word, seconds=10):
+    end = time.monotonic() + seconds
+    while not processes_with(word) and time.monotonic() < end:
+        time.sleep(0.02)
+    return bool(processes_with(word))
+
+
+def sleeper(place, seconds):
+    """A program with a child that ignores SIGTERM and SIGINT."""
+    path = place / f"sleeper-{seconds}.sh"
+    path.write_text(f"#!/bin/sh\n(trap '' TERM INT; sleep {seconds}) &\nsleep {seconds}\nwait\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_interrupting_it_ends_what_it_started(tmp_path, number):
+    seconds = f"7{number:02d}.{os.getpid()}"
+    program = sleeper(tmp_path, seconds)
+    report = tmp_path / "report.json"
+    running = subprocess.Popen([SPANLOAD, "compare", "--json", str(report), "--", str(program), "{dir}"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment(TMPDIR=str(tmp_path)), text=True)
+    assert appeared(f"sleep {seconds}")
+    running.send_signal(number)
+    out, err = running.communicate(timeout=20)
+    assert running.returncode == 128 + number
+    assert out == "" and err == ""
+    assert gone(f"sleep {seconds}", 0) and gone(str(program), 0)
+    assert not list(tmp_path.glob("spanload-compare-*")) and not report.exists()
+
+
+def test_what_it_started_does_not_outlive_it_when_it_is_killed(tmp_path):
+    seconds = f"799.{os.getpid()}"
+    running = subprocess.Popen([SPANLOAD, "compare", "--", "sleep", seconds], stdout=subprocess.DEVNULL, env=environment())
+    assert appeared(f"sleep {seconds}")
+    running.kill()
+    running.wait()
+    assert gone(f"sleep {seconds}") and gone(f"compare -- sleep {seconds}")
+
+
+def test_what_a_run_leaves_behind_is_ended_and_told(tmp_path):
+    seconds = f"788.{os.getpid()}"
+    done = compare("--runs", "2", "--no-syscalls", "--", "sh", "-c", f"setsid sleep {seconds} & sleep {seconds} & exit 0")
+    assert gone(f"sleep {seconds}", 0)
+    assert re.search(r"left out: what \d+ processes did that a run had left behind", done.stdout)
+
+
+def read_terminal(arguments, env):
+    """What a person at a terminal sees on standard error, and the exit status."""
+    master, slave = pty.openpty()
+    running = subprocess.Popen([SPANLOAD, "compare", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave, env=env)
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(master)
+    return seen.decode(), running.wait(60)
+
+
+def test_progress_is_shown_on_a_terminal_after_two_seconds_and_taken_away():
+    seen, status = read_terminal(["--runs", "3", "--no-syscalls", "--", "sleep", "0.4"], environment(TERM="xterm"))
+    assert status == 0
+    assert re.search(r"\r\x1b\[Kspanload: run \d+ of 11, about \d+ s left", seen)
+    assert seen.endswith("\r\x1b[K")
+
+
+def test_what_is_short_shows_no_progress():
+    seen, status = read_terminal(["--runs", "1", "--no-syscalls", "--", "true"], environment(TERM="xterm"))
+    assert (seen, status) == ("", 0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
+def test_any_user_may_without_a_home_or_a_directory_to_write_to(tmp_path):
+    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", SPANLOAD, "compare", *FEW, "--", "sh", "-c", "id -u"],
+                          env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent"}, cwd="/", capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "system calls " in done.stdout
+
+
+# ---- servers under load ----
+
+SERVER = '''
+import os, signal, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+HAS_LIBRARY = "libspanload" in os.environ.get("LD_PRELOAD", "")
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        %s
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *_): pass
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+%s
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+'''
+
+
+def server(place, answering="status = 200", beginning=""):
+    return [*script(place, SERVER % (answering, beginning), "server.py"), "{port}"]
+
+
+AB = "ab -q -n 200 -c 2 http://127.0.0.1:{port}/"
+
+
+def test_a_server_under_load_is_compared_side_by_side(tmp_path):
+    done, report = compared(tmp_path, "--runs", "6", "--load", AB, "--", *server(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report["load_tool"] == "ab" and report["load"]["unit"] == "per second"
+    assert len(report["load"]["samples"]["instrumented"]) == 6
+    assert report["load"]["best"]["baseline"] == max(report["load"]["samples"]["baseline"])
+    assert report["latency_p99"]["baseline"] > 0 and report["cpu"]["baseline"] > 10_000
+    assert 5e6 < report["rss"]["baseline"] < 100e6
+    assert report["spans"]["made"] == report["spans"]["arrived"] == report["spans"]["requests"] == 7 * 200
+    assert report["exit"]["result"] == "same"
+    calls = report["syscalls"]["by_name"]
+    assert 0.9 <= calls["recvfrom"]["baseline"] <= 5 and report["syscalls"]["left_out"] is None
+    for key in KEYS:
+        assert {"baseline", "instrumented", "ratio", "interval"} <= set(report[key]), key
+
+
+def test_a_server_that_is_slowed_on_purpose_is_over_the_limit(tmp_path):
+    slowed = server(tmp_path, "time.sleep(0.02 if HAS_LIBRARY else 0.001); status = 200")
+    done, report = compared(tmp_path, "--runs", "6", "--no-syscalls", "--max-overhead", "30%", "--load", "ab -q -n 40 -c 2 http://127.0.0.1:{port}/",
+                            "--", *slowed)
+    assert done.returncode == 1
+    assert report["gate"] == {**report["gate"], "metric": "load", "is_over_limit": True, "has_different_outcome": False}
+    assert "requests a second: the limit of 30.0 % is exceeded" in done.stdout
+
+
+def test_answers_that_fail_with_the_library_are_a_difference(tmp_path):
+    fails = server(tmp_path, "status = 500 if HAS_LIBRARY else 200")
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", AB, "--", *fails)
+    assert done.returncode == 1
+    assert report["errors"]["instrumented"] == 200 and report["errors"]["baseline"] == 0
+    assert "errors under load: 0 without the library, 0 again without, 400 with it" in done.stdout
+
+
+def test_a_server_that_does_not_come_up_with_the_library_is_a_difference(tmp_path):
+    dies = server(tmp_path, beginning='if HAS_LIBRARY: sys.exit("I will not be watched")')
+    done = compare("--runs", "2", "--load", AB, "--", *dies)
+    assert done.returncode == 1
+    assert "the server with the library ended before it was ready, with 1" in done.stderr and "I will not be watched" in done.stderr
+
+
+def test_a_server_that_does_not_come_up_at_all_cannot_be_compared(tmp_path):
+    dies = server(tmp_path, beginning='sys.exit("no")')
+    done = compare("--runs", "2", "--load", AB, "--", *dies)
+    assert done.returncode == 125
+    assert "the server without the library ended before it was ready, with 1" in done.stderr
+
+
+@pytest.mark.parametrize(("load", "words"), [("exit 3", "failed"), ("echo hello", "it said:\nhello"), ("no-such-tool", "not found")])
+def test_a_load_that_fails_or_says_nothing_is_told(tmp_path, load, words):
+    done = compare("--runs", "2", "--load", load, "--", *server(tmp_path))
+    assert done.returncode == 125
+    assert "the load on the server without the library" in done.stderr and words in done.stderr
+
+
+def test_a_load_may_print_names_and_numbers(tmp_path):
+    load = script(tmp_path, '''
+import http.client, sys, time
+began = time.monotonic()
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+for _ in range(100):
+    connection.request("GET", "/")
+    connection.getresponse().read()
+print(f"requests: 100\\nseconds: {time.monotonic() - began}\\np99: 12 ms\\nerrors: 0")
+''', "load.py")
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", f"{' '.join(load)} {{port}}", "--", *server(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert report["load"]["baseline"] > 0 and report["latency_p99"]["baseline"] == 12e6
+    assert report["spans"]["requests"] == report["spans"]["made"] == 300
+
+
+def test_ready_may_be_a_command_and_a_port_a_socket_in_dir(tmp_path):
+    """A server that listens on a unix socket, which is there a moment later."""
+    serves = [*script(tmp_path, '''
+import os, signal, socket, sys, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+time.sleep(0.3)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + "/socket")
+listener.listen()
+while True:
+    peer, _ = listener.accept()
+    while peer.recv(4096): peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+'''), "{dir}"]
+    load = "curl -s --unix-socket {dir}/socket 'http://x/[1-20]' -o /dev/null && echo requests: 20 && echo rate: 20"
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--ready", "test -S {dir}/socket", "--load", load, "--", *serves,
+                            env=environment(TMPDIR=str(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    assert report["spans"]["made"] == 60
+    assert not list(tmp_path.glob("spanload-compare-*"))
+
+
+def test_redis_benchmark_is_read_and_redis_makes_no_spans(tmp_path):
+    load = "redis-benchmark -p {port} -n 2000 -c 4 -t get -q"
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", load, "--", "redis-server", "--port", "{port}", "--save", "",
+                            "--bind", "127.0.0.1")
+    assert done.returncode == 0, done.stderr
+    assert report["load_tool"] == "redis-benchmark" and report["load"]["baseline"] > 1000
+    assert report["spans"]["made"] == 0
+
+
+def test_interrupting_a_comparison_of_servers_ends_them_all(tmp_path):
+    running = subprocess.Popen([SPANLOAD, "compare", "--load", f"sleep 766.{os.getpid()}", "--", *server(tmp_path)], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment(), text=True)
+    end = time.monotonic() + 20
+    while not any(line.split()[2:] == ["sleep", f"766.{os.getpid()}"] for line in processes_with("sleep")) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(processes_with(str(tmp_path / "server.py"))) >= 5       # the command, its sidecar, three servers
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130 and err == ""
+    assert gone(str(tmp_path / "server.py"), 0) and gone(f"sleep 766.{os.getpid()}", 0)
+
+
