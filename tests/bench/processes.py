@@ -1,28 +1,29 @@
 """processes.py - what the library costs programs that come and go, and those that do nothing.
 
-Programs are started by tests/bench/programs/spawn.c, which is bare itself, with and without the library in turn: so the time is
-that of exec, the dynamic linker, the program and its end. Those that have a span to deliver as they end wait for their sidecar:
-one that answers, one that never does, none, and one whose host is silent.
+Programs are started with and without the library in turn: by `spanload compare`, or, where the sidecar is one that does not answer, by
+tests/bench/programs/spawn.c. Both are bare themselves: so the time is that of exec, the dynamic linker, the program and its end.
+Those that have a span to deliver as they end wait for their sidecar: one that answers, one that never does, none, and one whose
+host is silent.
 """
 import http.client
 import re
 import signal
 import socket
 import statistics
-import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.calls import built
+from bench.compared import compared, samples
 from bench.row import Row, difference
 from bench.rounds import LOAD_CPU, SERVER_CPU, on_cpu, session_of
 from bench.servers import FULL, Sink, prepare_www, start_nginx
 from support.launch import bare_environment, counters_in, environment, run, total
 from support.ports import free_port
 
-TRUE, CURL, STRACE = "/bin/true", "/usr/bin/curl", "/usr/bin/strace"
+TRUE, CURL = "/bin/true", "/usr/bin/curl"
 LOW = 0.1   # the quantile that noise hardly reaches
 FAMILY = "processes"
 
@@ -37,7 +38,17 @@ def with_library(place, endpoint, **settings):
 class Lives:
     """Milliseconds of each run of a program, without and with the library."""
 
-    def __init__(self, place, rounds, count, argv, env):
+    def __init__(self, bare, spanload):
+        self.bare, self.spanload = bare, spanload
+
+    @classmethod
+    def compared(cls, report):
+        """Those that `spanload compare` has timed."""
+        return cls(*([ns / 1e6 for ns in samples(report, "wall", name)] for name in ("bare", "exported")))
+
+    @classmethod
+    def spawned(cls, place, rounds, count, argv, env):
+        """Those that spawn.c starts, in an environment of the bench's."""
         files = []
         for name, variables in (("bare", bare_environment(place)), ("spanload", env)):
             files.append(place / f"{name}.environment")
@@ -46,7 +57,7 @@ class Lives:
         if ended.status != 0:
             raise RuntimeError(f"spawn ended with {ended.status}: {ended.text}")
         pairs = [line.split() for line in ended.stdout.decode().splitlines()]
-        self.bare, self.spanload = ([int(ns) / 1e6 for which, ns in pairs if which == wanted] for wanted in ("0", "1"))
+        return cls(*([int(ns) / 1e6 for which, ns in pairs if which == wanted] for wanted in ("0", "1")))
 
     def figures(self):
         found = {"runs": len(self.spanload)}
@@ -70,32 +81,17 @@ def quantile(values, part):
 
 # --- /bin/true -------------------------------------------------------------------------------------------------------
 
-def system_calls(place, argv, env):
-    """name -> how many the program made, all of its threads."""
-    log = place / "strace"
-    variables = [word for name, value in env.items() for word in ("-E", f"{name}={value}")]
-    subprocess.run([STRACE, "-f", "-qq", "-e", "signal=none", "-o", log, *variables, *argv], env=bare_environment(place),
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30, check=True)
-    found = {}
-    for name in re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M):
-        found[name] = found.get(name, 0) + 1
-    return found
-
-
-def added_calls(place, argv, env):
+def added_calls(report):
     """What the library adds to the system calls of a program: name -> how many more."""
-    bare, ours = system_calls(place, argv, bare_environment(place)), system_calls(place, argv, env)
-    changes = {name: ours.get(name, 0) - bare.get(name, 0) for name in sorted({*bare, *ours})}
-    return {name: count for name, count in changes.items() if count}
+    changes = {name: row["instrumented"] - row["baseline"] for name, row in sorted(report["syscalls"]["by_name"].items())}
+    return {name: round(count) for name, count in changes.items() if count}
 
 
 def true(place, rounds):
-    with Sink() as sink:
-        env = with_library(place, sink.endpoint)
-        lives = Lives(place, rounds, 200, [TRUE], env)
-        added = added_calls(place, [TRUE], env)
-    return lives.row("/bin/true", 0.25, f"{sum(added.values())} system calls more", shown="{:.3f} ms",
-                     peers="AppScope +7.4 ms", figures={"system_calls_added": added})
+    report = compared(place, "--runs", 200 * rounds, "--", TRUE)
+    added = added_calls(report)
+    return Lives.compared(report).row("/bin/true", 0.25, f"{sum(added.values())} system calls more", shown="{:.3f} ms",
+                                      peers="AppScope +7.4 ms", figures={"system_calls_added": added})
 
 
 # --- a program that makes one span and ends --------------------------------------------------------------------------
@@ -111,10 +107,10 @@ def origin(place):
 
 def curl(place, rounds):
     """Every one of the spans has to be there."""
-    with origin(place) as url, Sink() as sink:
-        lives = Lives(place, rounds, 20, [CURL, "-s", url], with_library(place, sink.endpoint))
-        sink.stop()
-    delivered, runs = sink.spans, len(lives.spanload)
+    with origin(place) as url:
+        report = compared(place, "--runs", 20 * rounds, "--no-syscalls", "--", CURL, "-s", url)
+    lives, delivered = Lives.compared(report), int(report["spans"]["arrived"])
+    runs = len(lives.spanload)
     row = lives.row("curl, span delivered before exit", 1.5, f"{delivered} of {runs} spans arrived", peers="AppScope +122 ms",
                     figures={"delivered": delivered})
     if delivered != runs:
@@ -182,7 +178,7 @@ def exits(place, rounds):
     appscope = {"peers": "AppScope +6 s", "figures": {"peer_value": 6000}}
     with origin(place) as url:
         def lives(port, count):
-            return Lives(place, rounds, count, [CURL, "-s", url], with_library(place, f"http://127.0.0.1:{port}"))
+            return Lives.spawned(place, rounds, count, [CURL, "-s", url], with_library(place, f"http://127.0.0.1:{port}"))
 
         for name, kind in (("a stalled", Stalled), ("a black-holed", Silent)):
             sidecar = kind()

@@ -1,16 +1,17 @@
 """runtimes.py - rows of servers in languages: Flask under gunicorn, and node's http server, every request exported.
 
 The load is wrk's, as on nginx (servers.py). A small JSON answer, so that as little as possible but the runtime's own handling of
-a request is measured. Of all processes and threads of the server the processor time counts; of the process that serves, the
-resident memory.
+a request is measured. Of all processes and threads of the server the processor time counts. `spanload compare` measures them;
+peers.py, which has a third kind, starts them itself, and takes of the process that serves the resident memory.
 """
-from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 
+from bench.compared import compared, samples, variants_of
 from bench.rounds import SERVER_CPU, Variant, best_of, busiest_of, in_turn, noise_in_words, on_cpu, resident_kb
 from bench.row import ratio
-from bench.servers import Sink, account_of, accounted, exported_environment, warm_up, wrk
-from support.launch import Running, bare_environment
+from bench.servers import CONNECTIONS, warm_up, wrk
+from support.launch import Running
 from support.ports import free_port
 
 FLASK = '''
@@ -93,20 +94,30 @@ def cost_of(variants, memory, name):
     return (best_of(variants, name) - best_of(variants, "bare")) / 1e3, (memory[name] - bare_kb) / 1024
 
 
+def account_of(spans, loads):
+    """Each answer is a span; of those under way when a load ended, one a connection, some are."""
+    answered, made = int(spans["requests"]), int(spans["made"])
+    assert answered <= made <= answered + loads * CONNECTIONS, f"{answered} answers, spans: {spans}"
+    assert made == spans["exported"] + spans["dropped"] and spans["arrived"] == spans["exported"], f"not accounted for: {spans}"
+    return f"{answered} answers, {made} spans started, {int(spans['exported'])} exported, {int(spans['dropped'])} dropped"
+
+
+def peak_mb(report, name):
+    return median(samples(report, "rss", name)) / 1e6
+
+
 def rows_of(program, place, rounds):
     program.prepare(place)
-    with Sink() as sink, ExitStack() as stack:
-        bare = bare_environment(place)
-        environments = {"bare": bare, "exported": exported_environment(sink, place), "bare again": bare}
-        variants = [program.start(stack, place, name, env) for name, env in environments.items()]
-        taken, memory = measured(variants, rounds)
-        exported = variants[1]
-        counted = accounted(exported, exported.running.stop(), rounds + WARM_UPS, taken["exported"])
-    us, mb = cost_of(variants, memory, "exported")
-    yield ratio(f"{program.name}, every request exported", "runtimes", best_of(variants, "bare") / 1e3, exported.best("cpu_ns") / 1e3,
-                program.reach, shown="{:.1f} us", peers=program.peers,
-                remark=f"{us:+.2f} us, {mb:+.1f} MB; {noise_in_words(variants, 'exported')}; {account_of(counted)}",
-                figures={**{variant.name: variant.figures for variant in variants}, "resident_kb": memory, "counters": counted})
+    argv = on_cpu(SERVER_CPU, program.argv(place, "{port}"))
+    load = f"wrk --latency -t1 -c{CONNECTIONS} -d1s http://127.0.0.1:{{port}}/item"
+    report = compared(place, "--runs", rounds, "--no-syscalls", "--load", load, "--", *argv, pinned=True)
+    variants = variants_of(report)
+    bare, exported = best_of(variants, "bare"), best_of(variants, "exported")
+    mb = peak_mb(report, "exported") - (peak_mb(report, "bare") + peak_mb(report, "bare again")) / 2
+    yield ratio(f"{program.name}, every request exported", "runtimes", bare / 1e3, exported / 1e3, program.reach, shown="{:.1f} us",
+                peers=program.peers, figures={**{variant.name: variant.figures for variant in variants}, "spans": report["spans"]},
+                remark=f"{(exported - bare) / 1e3:+.2f} us, {mb:+.1f} MB at the peak; {noise_in_words(variants, 'exported')}; "
+                       f"{account_of(report['spans'], rounds + 1)}")
 
 
 def rows(place, rounds):
