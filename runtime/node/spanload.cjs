@@ -12,6 +12,9 @@
  * registered itself, it does nothing. A request that was answered passes nothing on any more: whatever runs on in its
  * context (a pool's connection, a timer that stays) is not its work. A failure in here is nobody's failure.
  *
+ * A context costs Node something for each object that it makes. A server that has answered a thousand requests and made none
+ * does without: its contexts rest until it makes one. Only requests that are open at that moment pass nothing on.
+ *
  * The file is read by whatever Node finds NODE_OPTIONS in its environment, hence no syntax younger than Node 8.
  */
 'use strict';
@@ -65,10 +68,22 @@ function enterWithBody(request, reference) {
     });
 }
 
+/* Requests that came while none was made; -1: some was made, so contexts are kept for good. */
+let unused = 0;
+const UNUSED_MOST = 1000;
+
+function contextsRest() {
+    if (unused < 0 || unused > UNUSED_MOST)
+        return unused > 0;
+    if (++unused > UNUSED_MOST)
+        storage.disable();
+    return unused > UNUSED_MOST;
+}
+
 /* Replaces what an earlier request on the same connection left: its parser is the context of both. */
 function requestStarted(message) {
     try {
-        if (sdkIsActive())
+        if (contextsRest() || sdkIsActive())
             return;
         const reference = new WeakRef(message.response);
         storage.enterWith(reference);
@@ -110,6 +125,7 @@ function requestMade(request) {
     try {
         if (request.protocol !== 'http:')
             return;
+        unused = -1;
         if (request.headersSent)
             carryInText(request);
         else
@@ -162,8 +178,11 @@ function watchFetch() {
         let options = init;
         try {
             const url = typeof input === 'object' && input !== null && input.url || input;
-            if (currentRequest() !== undefined && String(url).startsWith('http:'))
-                options = carriedByFetch(input, init);
+            if (String(url).startsWith('http:')) {
+                unused = -1;
+                if (currentRequest() !== undefined)
+                    options = carriedByFetch(input, init);
+            }
         } catch (ignored) { /* the original says what is wrong with it */ }
         return options === init ? original.apply(this, arguments) : original.call(this, input, options);
     };
@@ -203,6 +222,7 @@ function undiciIsCalled() {
 function undiciRequestMade(message) {
     try {
         const request = message.request;
+        unused = -1;
         if (currentRequest() !== undefined && String(request.origin).startsWith('http:') && !undiciHas(request.headers, 'traceparent') &&
             undiciIsCalled())
             carry(name => undiciHas(request.headers, name), (name, value) => request.addHeader(name, value));

@@ -12,7 +12,7 @@
 
 module Spanload
   LIBRARY = "libspanload.so".freeze
-  CURRENT = :spanload_incoming # fiber-local: the headers to carry, or nil
+  CURRENT = :spanload_incoming # fiber-local: the Rack environment of the request, or nil
   WATCHED = {
     "Net::HTTP" => [:request, :change_net_http],
     "Puma::Server" => [:handle_request, :change_puma],
@@ -45,12 +45,10 @@ module Spanload
 
   # ---- the incoming request ----
 
-  # What runs in this fiber from here on answers the request with this Rack environment.
+  # What runs in this fiber from here on answers the request with this Rack environment. It is looked at only when a
+  # request is made: most are answered without.
   def self.enter(environment)
-    headers = CARRIED.map { |name, key| [name, environment[key]] if environment[key] }.compact
-    Thread.current[CURRENT] = environment["HTTP_TRACEPARENT"] && !sdk_active? ? headers : nil
-  rescue StandardError
-    leave
+    Thread.current[CURRENT] = environment
   end
 
   def self.leave
@@ -60,10 +58,11 @@ module Spanload
   # Puts on the request what it has not; returns the names of what was put.
   def self.carry(request)
     added = []
-    headers = Thread.current[CURRENT]
-    return added if headers.nil? || request["traceparent"] || sdk_active?
-    headers.each do |name, value|
-      next if request[name]
+    environment = Thread.current[CURRENT]
+    return added if environment.nil? || environment["HTTP_TRACEPARENT"].nil? || request["traceparent"] || sdk_active?
+    CARRIED.each do |name, key|
+      value = environment[key]
+      next if value.nil? || request[name]
       request[name] = value
       added << name
     end

@@ -181,6 +181,35 @@ def test_requests_in_one_packet_are_told_apart(empty_library):
     assert done.stdout == b"/0=of-0 /1=of-1 /2=undefined /3=of-3\n", done.text
 
 
+RESTS = '''
+const http = require("http"), plain = Number(process.argv[1]);
+const server = http.createServer((request, answer) => {
+    if (request.url === "/plain")
+        return answer.end("plain");
+    setTimeout(() => http.get({port: origin.address().port}, inner => inner.on("data", text => answer.end(String(text)))));
+}).listen(0, () => {
+    const client = require("net").connect(server.address().port), ask = number => `GET /ask HTTP/1.1\\r\\nHost: x\\r\\ntraceparent: of-${number}\\r\\n\\r\\n`;
+    client.write("GET /plain HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".repeat(plain) + ask(1));
+    let text = "", asked = 1;
+    client.on("data", data => {
+        text += data;
+        const answers = text.match(/=(of-\\d|undefined)/g) || [];
+        if (answers.length === asked && ++asked <= 3)
+            client.write(ask(asked));
+        if (answers.length === 3) { console.log((text.match(/plain/g) || []).length, answers.join(" ")); process.exit(); }
+    });
+});
+const origin = http.createServer((request, answer) => answer.end(`=${request.headers.traceparent}`)).listen(0);
+'''
+
+
+# The origin is in the same process: its requests count as well.
+@pytest.mark.parametrize(("plain", "carried"), [(0, b"=of-1 =of-2 =of-3"), (990, b"=of-1 =of-2 =of-3"), (1500, b"=undefined =of-2 =of-3")])
+def test_contexts_rest_where_nothing_is_asked_and_are_there_again_when_something_is(empty_library, plain, carried):
+    done = run([NODE, "-e", RESTS, str(plain)], environment(empty_library))
+    assert done.stdout == b"%d %s\n" % (plain, carried), done.text
+
+
 LOOKS = '''
 const http = require("http"), {AsyncLocalStorage} = require("async_hooks");
 console.log(http.request.name, http.request.length, http.get.name, http.get.length, Object.keys(http).join());

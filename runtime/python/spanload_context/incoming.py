@@ -4,7 +4,8 @@ A server says enter() with the request's headers and leave() when it was answere
 context variable goes where contextvars go: coroutines, tasks, callbacks, greenlets; not into other threads.
 
 What is remembered is emptied by leave(): whoever still runs in the request's context then (a connection of a pool, a task
-that stays) does not work for it any more.
+that stays) does not work for it any more. The headers are looked through only when a request is made: most are answered
+without.
 """
 import sys
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from functools import wraps
 
 from spanload_context import carried_headers
 
-_incoming = ContextVar("spanload_incoming", default=None)  # a dict of the headers to carry, or None
+_incoming = ContextVar("spanload_incoming", default=None)  # [what gives the headers], emptied when answered; or None
 
 _CARRIED = {form: name for name in carried_headers() for form in (name, name.encode())}
 
@@ -23,30 +24,33 @@ def sdk_is_active():
     return getattr(trace, "_TRACER_PROVIDER", None) is not None or "opentelemetry.instrumentation" in sys.modules
 
 
-def enter(headers):
-    """What runs from here on answers the request with these (name, value), of text or bytes."""
-    try:
-        found = {}
-        for name, value in headers:
-            known = _CARRIED.get(name.lower())
-            if known is not None:
-                text = value.decode("latin-1") if isinstance(value, bytes) else value
-                found[known] = found[known] + "," + text if known in found else text
-        _incoming.set(found if "traceparent" in found and not sdk_is_active() else None)
-    except Exception:
-        _incoming.set(None)
+def enter(headers_of, *of):
+    """What runs from here on answers the request whose (name, value), of text or bytes, headers_of(*of) gives."""
+    _incoming.set([headers_of, of])
 
 
 def leave():
-    found = _incoming.get()
-    if found is not None:
-        found.clear()
+    remembered = _incoming.get()
+    if remembered is not None:
+        remembered.clear()
         _incoming.set(None)
 
 
 def current():
     """What another thread needs to work for the same request: for within(). None outside of requests."""
     return _incoming.get() or None
+
+
+def _carried(remembered):
+    """The headers to carry, by name."""
+    headers_of, of = remembered
+    found = {}
+    for name, value in headers_of(*of):
+        known = _CARRIED.get(name.lower())
+        if known is not None:
+            text = value.decode("latin-1") if isinstance(value, bytes) else value
+            found[known] = found[known] + "," + text if known in found else text
+    return found if "traceparent" in found else {}
 
 
 def within(*call, **named):
@@ -64,9 +68,9 @@ def carry(has, put):
     the names that were put."""
     added = []
     try:
-        found = _incoming.get()
-        if found and not has("traceparent") and not sdk_is_active():
-            for name, value in tuple(found.items()):
+        remembered = _incoming.get()
+        if remembered and not has("traceparent") and not sdk_is_active():
+            for name, value in _carried(remembered).items():
                 if not has(name):
                     put(name, value)
                     added.append(name)

@@ -9,11 +9,7 @@ def _around(headers_of):
     """For a method during which one request is answered; headers_of(its arguments) gives (name, value)."""
     def make(original):
         def method(*arguments, **named):
-            try:
-                headers = headers_of(*arguments, **named)
-            except Exception:
-                headers = ()
-            enter(headers)
+            enter(headers_of, *arguments)
             try:
                 return original(*arguments, **named)
             finally:
@@ -25,11 +21,7 @@ def _around(headers_of):
 def _around_async(headers_of):
     def make(original):
         async def method(*arguments, **named):
-            try:
-                headers = headers_of(*arguments, **named)
-            except Exception:
-                headers = ()
-            enter(headers)
+            enter(headers_of, *arguments)
             try:
                 return await original(*arguments, **named)
             finally:
@@ -45,7 +37,8 @@ def http_server(module):
     def make_parse(original):
         def parse_request(self):
             parsed = original(self)
-            enter(self.headers.items() if parsed else ())
+            if parsed:
+                enter(self.headers.items)
             return parsed
         return parse_request
 
