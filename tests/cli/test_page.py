@@ -63,6 +63,7 @@ def port():
 def compare(file, runs, *command):
     """The page as text, and where it is."""
     done = subprocess.run([SPANLOAD, "compare", "--runs", str(runs), "--html", str(file), "--", *command], capture_output=True,
+                          env={**os.environ, "SPANLOAD_LIBRARY": str(ROOT / "build" / "libspanload.so")},
                           timeout=60, text=True)
     assert done.returncode in (0, 1), done.stderr
     return SimpleNamespace(text=file.read_text(encoding="utf-8"), url=file.as_uri(), status=done.returncode)
