@@ -67,6 +67,7 @@ void environment_leave_library(char **arguments)
         }
         preload += len + strspn(preload + len, separators);
     }
+    helpers_unset();
     if (rest.len > 0 ? setenv("LD_PRELOAD", rest.bytes, 1) == 0 : unsetenv("LD_PRELOAD") == 0)
         execv("/proc/self/exe", arguments);
     buffer_finish(&rest);

@@ -13,6 +13,7 @@
 #include "buffer.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,4 +82,33 @@ void helpers_set(const char *library)
         if (found)
             return;
     }
+}
+
+/* Whatever library they belong to: what names a helper goes, what else the variable holds stays. */
+static void helper_unset(const struct helper *helper)
+{
+    const char *value = getenv(helper->variable);
+    char marker[64], separators[] = {helper->separator, '\0'};
+    snprintf(marker, sizeof marker, "/runtime/%s", helper->path);
+    if (value == NULL || strstr(value, marker) == NULL)
+        return;
+    struct buffer rest = {0};
+    for (size_t len; *value != '\0'; value += len + (value[len] != '\0')) {
+        len = strcspn(value, separators);
+        if (len == 0 || memmem(value, len, marker, strlen(marker)) != NULL)
+            continue;
+        buffer_append_text(&rest, rest.len > 0 ? separators : "");
+        buffer_append(&rest, value, len);
+    }
+    if (rest.len > 0)
+        setenv(helper->variable, rest.bytes, 1);
+    else
+        unsetenv(helper->variable);
+    buffer_finish(&rest);
+}
+
+void helpers_unset(void)
+{
+    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
+        helper_unset(&helpers[i]);
 }

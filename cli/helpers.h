@@ -8,4 +8,7 @@
  * PYTHONPATH and RUBYOPT hold already. Without helpers beside the library nothing changes. */
 void helpers_set(const char *library);
 
+/* Takes out what helpers_set() has put in. */
+void helpers_unset(void);
+
 #endif

@@ -4,13 +4,14 @@
  * One wait for everything, sigtimedwait(2): signals stay blocked, so none can come between looking and waiting, and the
  * process sleeps until a child ends: it takes no processor time from what it measures. No pidfd, which needs Linux 5.3.
  *
- * The time of a child begins in the child, right before its exec, so that the fork of this process is not in it. It is
- * fork, not vfork or posix_spawn: a child's peak memory begins at what its parent's memory is as it shares it, and after
- * fork that is only what this process has written, which is little.
+ * The time of a child begins in the child, right before its exec, so that the fork of this process is not in it (launch.c).
  */
 #include "child.h"
 
+#include "buffer.h"
 #include "process_tree.h"
+#include "program.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +26,10 @@
 
 enum { CHILDREN_MOST = 16, IDLE_MS = 250, ORPHANS_MOST = 256, END_POLL_MS = 5 };
 
-/* What a child tells before its exec, and whether that failed. */
-struct start_note {
-    uint64_t began_ns;
-    int error;
-};
-
 static struct {
     struct child *live[CHILDREN_MOST];
-    sigset_t awaited, inherited_mask;
-    struct sigaction inherited_chld;
-    struct start_note *note;               /* shared with the child that is being started */
+    struct launch_note *note;              /* shared with the child that is being started */
+    int null_fd;                           /* every child's standard input */
     int interrupted_by;
     void (*idle)(void *);
     void *idle_context;
@@ -50,12 +44,7 @@ uint64_t clock_monotonic_ns(void)
 
 void children_begin(void)
 {
-    static const int awaited[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    sigemptyset(&children.awaited);
-    for (size_t i = 0; i < sizeof awaited / sizeof *awaited; i++)
-        sigaddset(&children.awaited, awaited[i]);
-    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &children.inherited_chld);
-    sigprocmask(SIG_BLOCK, &children.awaited, &children.inherited_mask);
+    children.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     children.note = mmap(NULL, sizeof *children.note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
@@ -69,94 +58,6 @@ void children_set_idle(void (*idle)(void *), void *context)
 int children_interrupted(void)
 {
     return children.interrupted_by;
-}
-
-void child_restore_signals(void)
-{
-    sigaction(SIGCHLD, &children.inherited_chld, NULL);
-    sigprocmask(SIG_SETMASK, &children.inherited_mask, NULL);
-}
-
-/* ---- starting ---- */
-
-static struct child **place_free(void)
-{
-    for (size_t i = 0; i < CHILDREN_MOST; i++)
-        if (children.live[i] == NULL)
-            return &children.live[i];
-    return NULL;
-}
-
-/* Forks. In the child: its group is its own, and it does not outlive its parent. Returns as fork(2). */
-static pid_t child_fork(struct child *child)
-{
-    *child = (struct child){0};
-    struct child **place = place_free();
-    if (place == NULL) {
-        errno = EAGAIN;
-        return -1;
-    }
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0) {
-        setpgid(0, 0);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-            _exit(1);
-        return 0;
-    }
-    if (pid > 0) {
-        setpgid(pid, pid);                 /* both do it: whoever comes first */
-        child->pid = pid;
-        *place = child;
-    }
-    return pid;
-}
-
-static void program_become(const struct child_wishes *wishes)
-{
-    int null_fd = open("/dev/null", O_RDONLY);
-    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(wishes->stdout_fd, 1) < 0 || dup2(wishes->stderr_fd, 2) < 0)
-        return;
-    if (null_fd > 2)
-        close(null_fd);
-    child_restore_signals();
-    children.note->began_ns = clock_monotonic_ns();
-    execvpe(wishes->argv[0], wishes->argv, wishes->environment);
-}
-
-int child_start(struct child *child, const struct child_wishes *wishes)
-{
-    int told[2];
-    char byte;
-    if (pipe2(told, O_CLOEXEC) < 0)
-        return errno;
-    *children.note = (struct start_note){0};
-    pid_t pid = child_fork(child);
-    int error = pid < 0 ? errno : 0;
-    if (pid == 0) {
-        program_become(wishes);
-        children.note->error = errno != 0 ? errno : ENOEXEC;
-        _exit(127);
-    }
-    close(told[1]);
-    while (pid > 0 && read(told[0], &byte, 1) < 0 && errno == EINTR)     /* until exec or exit has closed its end */
-        continue;
-    close(told[0]);
-    child->began_ns = children.note->began_ns;
-    if (error == 0 && children.note->error != 0) {
-        error = children.note->error;
-        child_wait(child, -1);
-    }
-    return error;
-}
-
-int child_start_function(struct child *child, int (*run)(void *), void *context)
-{
-    pid_t pid = child_fork(child);
-    if (pid == 0)
-        _exit(run(context));
-    child->began_ns = clock_monotonic_ns();
-    return pid < 0 ? errno : 0;
 }
 
 /* ---- waiting ---- */
@@ -183,7 +84,7 @@ static void children_reap(void)
 static bool signal_take(int timeout_ms)
 {
     struct timespec limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-    int number = sigtimedwait(&children.awaited, NULL, &limit);
+    int number = sigtimedwait(signals_awaited(), NULL, &limit);
     if (number > 0 && number != SIGCHLD && children.interrupted_by == 0)
         children.interrupted_by = number;
     if (number == SIGCHLD)
@@ -228,75 +129,183 @@ enum wait_answer children_sleep(int ms)
     return wait_for(NULL, ms, true);
 }
 
-/* ---- ending ---- */
+/* ---- starting ---- */
 
-static bool is_child(pid_t pid)
+static struct child **place_free(void)
 {
     for (size_t i = 0; i < CHILDREN_MOST; i++)
-        if (children.live[i] != NULL && children.live[i]->pid == pid)
-            return true;
-    return false;
+        if (children.live[i] == NULL)
+            return &children.live[i];
+    return NULL;
 }
 
-/* Is anybody left of the group? Zombies whose parent has not looked yet count until it has. */
-static bool group_lives(pid_t group)
+/* The arguments with which the shell runs a text. */
+static char **shell_arguments(const char *path, char **argv)
 {
-    return kill(-group, 0) == 0 || errno == EPERM;
+    size_t count = 0;
+    while (argv[count] != NULL)
+        count++;
+    char **arguments = memory_get((count + 3) * sizeof *arguments);
+    arguments[0] = "/bin/sh";
+    arguments[1] = (char *)path;
+    for (size_t i = 1; i < count; i++)
+        arguments[i + 1] = argv[i];
+    return arguments;
 }
 
-/* Sends the signal to the orphans: who is below this process and below none of its children. Returns how many. */
-static int orphans_signal(int number)
+/* Everything that launch.c needs, made before the fork. False: there is no such program. */
+static bool launch_prepare(struct launch *wanted, const struct child_wishes *wishes, struct launch_note *note)
 {
-    pid_t pids[ORPHANS_MOST], below[ORPHANS_MOST];
-    size_t count = process_tree(getpid(), pids, ORPHANS_MOST);
-    int orphans = 0;
-    for (size_t i = 0; i < CHILDREN_MOST; i++) {
-        size_t of_child = children.live[i] != NULL ? process_tree(children.live[i]->pid, below, ORPHANS_MOST) : 0;
-        for (size_t one = 0; one < of_child && one < ORPHANS_MOST; one++)
-            for (size_t j = 0; j < count && j < ORPHANS_MOST; j++)
-                if (pids[j] == below[one])
-                    pids[j] = 0;
+    char *path = program_find(wishes->argv[0]);
+    *wanted = (struct launch){
+        .path = path,
+        .argv = wishes->argv,
+        .environment = wishes->environment,
+        .shell_argv = path != NULL ? shell_arguments(path, wishes->argv) : NULL,
+        .stdin_fd = children.null_fd,
+        .stdout_fd = wishes->stdout_fd,
+        .stderr_fd = wishes->stderr_fd,
+        .signals = signals_inherited(),
+        .note = note,
+    };
+    *note = (struct launch_note){0};
+    return path != NULL;
+}
+
+static void launch_finish(struct launch *wanted)
+{
+    free((void *)wanted->shell_argv);
+    free((void *)wanted->path);
+}
+
+/* Waits until the exec has gone well, or not: then nobody has the other end of the pipe any more. */
+static int exec_await(int told_fd)
+{
+    char byte;
+    while (read(told_fd, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    return children.note->error;
+}
+
+int child_start(struct child *child, const struct child_wishes *wishes)
+{
+    int told[2];
+    struct launch wanted;
+    struct child **place = place_free();
+    *child = (struct child){0};
+    if (place == NULL)
+        return EAGAIN;
+    if (pipe2(told, O_CLOEXEC) < 0)
+        return errno;
+    bool is_found = launch_prepare(&wanted, wishes, children.note);
+    errno = ENOENT;
+    child->pid = is_found ? launch(&wanted) : -1;
+    int error = child->pid < 0 ? errno : 0;
+    launch_finish(&wanted);
+    close(told[1]);
+    if (error == 0) {
+        *place = child;
+        error = exec_await(told[0]);
+        child->began_ns = children.note->began_ns;
+        if (error != 0)
+            wait_for(child, -1, false);
     }
-    for (size_t i = 0; i < count && i < ORPHANS_MOST; i++)
-        if (pids[i] != 0 && pids[i] != getpid() && !is_child(pids[i]) && kill(pids[i], number) == 0)
-            orphans++;
-    return orphans;
+    close(told[0]);
+    if (error != 0)
+        child->pid = 0;
+    return error;
 }
 
+void child_become(const struct child_wishes *wishes)
+{
+    struct launch wanted;
+    struct launch_note note;
+    if (launch_prepare(&wanted, wishes, &note))
+        launch_become(&wanted);
+    _exit(127);
+}
+
+int child_start_function(struct child *child, int (*run)(void *), void *context)
+{
+    struct child **place = place_free();
+    *child = (struct child){0};
+    if (place == NULL)
+        return EAGAIN;
+    pid_t parent = getpid(), pid = fork();
+    if (pid < 0)
+        return errno;
+    if (pid == 0) {
+        setsid();
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(getppid() == parent ? run(context) : 1);
+    }
+    child->pid = pid;
+    *place = child;
+    child->began_ns = clock_monotonic_ns();
+    return 0;
+}
+
+/* ---- ending ---- */
+
+/* What is below this process and below none of its children: orphans. With a session, those of it alone. Returns how many got
+ * the signal. The number of a session is nobody else's while one of its members lives, and others are not looked at. */
+static int orphans_signal(pid_t session, int number)
+{
+    struct process processes[ORPHANS_MOST];
+    pid_t own[CHILDREN_MOST];
+    size_t own_count = 0;
+    int count = 0;
+    children_reap();
+    for (size_t i = 0; i < CHILDREN_MOST; i++)
+        if (children.live[i] != NULL)
+            own[own_count++] = children.live[i]->pid;
+    size_t below = process_tree(getpid(), own, own_count, processes, ORPHANS_MOST);
+    for (size_t i = 0; i < below; i++)
+        if (processes[i].pid != getpid() && (session == 0 || processes[i].session == session) && kill(processes[i].pid, number) == 0)
+            count++;
+    return count;
+}
+
+static int orphans_end(pid_t session, int grace_ms)
+{
+    uint64_t kill_ns = clock_monotonic_ns() + (uint64_t)grace_ms * 1000000;
+    int number = SIGTERM, found = orphans_signal(session, number), left = found;
+    while (left > 0) {
+        wait_for(NULL, END_POLL_MS, false);
+        if (clock_monotonic_ns() >= kill_ns) {
+            if (number == SIGKILL)
+                break;                     /* nobody outlives SIGKILL for long; who does is not to be waited for */
+            number = SIGKILL;
+            kill_ns += 2000000000;
+        }
+        left = orphans_signal(session, number == SIGKILL ? number : 0);
+    }
+    return found;
+}
+
+/* The child alone at first: a server ends its workers itself, and they have accounts to give. Then its group, which it
+ * may have left. It has not been waited for: the numbers are its own. */
 void child_end(struct child *child, int grace_ms)
 {
     if (child->pid == 0)
         return;
     if (!child->has_ended) {
-        kill(-child->pid, SIGTERM);
-        if (wait_for(child, grace_ms, false) == WAIT_TIMEOUT)
+        kill(child->pid, SIGTERM);
+        kill(child->pid, SIGCONT);
+        if (wait_for(child, grace_ms / 2, false) == WAIT_TIMEOUT)
+            kill(-child->pid, SIGTERM);
+        if (wait_for(child, grace_ms / 2, false) == WAIT_TIMEOUT) {
             kill(-child->pid, SIGKILL);
+            kill(child->pid, SIGKILL);
+        }
         wait_for(child, -1, false);
     }
-    child_end_rest(child, grace_ms);
+    orphans_end(child->pid, grace_ms);
 }
 
-int child_end_rest(const struct child *child, int grace_ms)
+int children_end_orphans(int grace_ms)
 {
-    uint64_t kill_ns = clock_monotonic_ns() + (uint64_t)grace_ms * 1000000;
-    children_reap();
-    int number = SIGTERM, left = orphans_signal(number);
-    if (group_lives(child->pid) && kill(-child->pid, number) == 0 && left == 0)
-        left = 1;
-    int found = left;
-    while (left > 0 || group_lives(child->pid)) {
-        wait_for(NULL, END_POLL_MS, false);
-        if (number == SIGTERM && clock_monotonic_ns() >= kill_ns) {
-            number = SIGKILL;
-            kill_ns += 2000000000;         /* nobody outlives SIGKILL for long; who does is not to be waited for */
-        } else if (number == SIGKILL && clock_monotonic_ns() >= kill_ns) {
-            break;
-        }
-        if (number == SIGKILL)
-            kill(-child->pid, number);
-        left = orphans_signal(number == SIGKILL ? number : 0);
-    }
-    return found;
+    return orphans_end(0, grace_ms);
 }
 
 void children_end(void)
@@ -304,8 +313,9 @@ void children_end(void)
     enum { GRACE_MS = 2000 };
     for (size_t i = 0; i < CHILDREN_MOST; i++)
         if (children.live[i] != NULL)
-            kill(-children.live[i]->pid, SIGTERM);
+            kill(children.live[i]->pid, SIGTERM);
     for (size_t i = 0; i < CHILDREN_MOST; i++)
         if (children.live[i] != NULL)
             child_end(children.live[i], GRACE_MS);
+    children_end_orphans(GRACE_MS);
 }

@@ -1,11 +1,11 @@
 /*
  * child.h - processes that are started, waited for and surely ended.
  *
- * Each child leads a process group of its own, so that it can be ended with what it started. What leaves that group
- * and loses its parent comes to this process (PR_SET_CHILD_SUBREAPER) and is ended too. A child whose parent is killed
- * is killed by the kernel (PR_SET_PDEATHSIG).
+ * Each child leads a session of its own: it has no terminal, and can be ended with what it started. What leaves that session
+ * and loses its parent comes to this process (PR_SET_CHILD_SUBREAPER) and can be ended too; it is found in /proc, and without one it
+ * is not. A child whose parent is killed is killed by the kernel (PR_SET_PDEATHSIG).
  *
- * SIGINT, SIGTERM, SIGHUP and SIGQUIT are blocked from children_begin() on and looked at in every wait: from then on all waits
+ * Signals are blocked already (signals.h) and looked at in every wait: after one that ends this command all waits
  * answer WAIT_INTERRUPTED at once, and the caller has nothing to do but to leave.
  *
  * Threads: one. At most 16 children at a time.
@@ -44,18 +44,18 @@ void children_set_idle(void (*idle)(void *), void *context);
  * is until WAIT_ENDED was answered or child_end() has returned: whoever starts one sees to one of the two. */
 int child_start(struct child *child, const struct child_wishes *wishes);
 
-/* Starts `run(context)` in a process of its own, whose exit status it returns. Its group is the place of whatever it
- * starts; the signals above stay blocked in it. 0 or errno. */
+/* Starts `run(context)` in a process of its own, whose exit status it returns. Signals stay blocked in it. 0 or errno. */
 int child_start_function(struct child *child, int (*run)(void *), void *context);
 
 /* Waits until it has ended, at most timeout_ms; -1: as long as it takes. */
 enum wait_answer child_wait(struct child *child, int timeout_ms);
 
-/* Ends it and its group: SIGTERM, and after grace_ms SIGKILL. Returns when it has ended. Works when interrupted. */
+/* Ends it, then what is left of its session: SIGTERM, and after grace_ms SIGKILL. Returns when it has ended. Works when
+ * interrupted. */
 void child_end(struct child *child, int grace_ms);
 
-/* Ends what an ended child left behind, in its group or orphaned. Returns how many processes that were. */
-int child_end_rest(const struct child *child, int grace_ms);
+/* Ends what ended children left behind, whatever session it is in. Returns how many processes that were. */
+int children_end_orphans(int grace_ms);
 
 /* Ends all children and their orphans. */
 void children_end(void);
@@ -66,8 +66,8 @@ int children_interrupted(void);
 /* Sleeps; answers WAIT_TIMEOUT or WAIT_INTERRUPTED. */
 enum wait_answer children_sleep(int ms);
 
-/* Puts back what children_begin() blocked, in a process that has been forked and goes on as another program. */
-void child_restore_signals(void);
+/* In a process that has been forked: it becomes the program. Never returns. */
+_Noreturn void child_become(const struct child_wishes *wishes);
 
 uint64_t clock_monotonic_ns(void);
 

@@ -6,11 +6,13 @@
  */
 #include "commands.h"
 #include "environment.h"
+#include "guard.h"
 #include "intake.h"
 #include "library.h"
 #include "modes.h"
 #include "options.h"
 #include "reports.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,10 +97,18 @@ static int wishes_check(struct compare_wishes *wishes, char **program)
         return usage_error("compare: --max-overhead is a percentage like 3%%, not %s", wishes->max_overhead);
     if (wishes->metric != NULL && !metric_is_known(wishes->metric))
         return usage_error("compare: --metric is wall, cpu or load, not %s", wishes->metric);
+    if (wishes->json != NULL && wishes->html != NULL && strcmp(wishes->json, wishes->html) == 0)
+        return usage_error("compare: --json and --html are the same file, %s", wishes->json);
     return load_check(wishes, program);
 }
 
 /* ---- reports ---- */
+
+/* A second description of the same file would write from its beginning over what the first has written. */
+static bool path_is_stdout(const char *path)
+{
+    return path != NULL && (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0);
+}
 
 /* 0 or the exit status. */
 static int report_open(struct report_file *file, const char *path)
@@ -105,41 +116,49 @@ static int report_open(struct report_file *file, const char *path)
     *file = (struct report_file){.path = path, .fd = -1};
     if (path == NULL)
         return 0;
-    file->is_new = access(path, F_OK) != 0;
-    file->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (path_is_stdout(path)) {
+        file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    } else {
+        file->is_new = access(path, F_OK) != 0;
+        file->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);  /* a pipe that nobody reads is an error */
+        if (file->fd >= 0)
+            fcntl(file->fd, F_SETFL, 0);
+    }
     return file->fd >= 0 ? 0 : own_failure("compare: %s: %s", path, strerror(errno));
 }
 
 static int report_write(struct report_file *file, const struct buffer *text)
 {
     size_t done = 0;
-    int error = ftruncate(file->fd, 0) < 0 && errno != EINVAL ? errno : 0;         /* EINVAL: a pipe, a terminal */
+    bool is_stdout = path_is_stdout(file->path);
+    int error = !is_stdout && ftruncate(file->fd, 0) < 0 && errno != EINVAL ? errno : 0;   /* EINVAL: a pipe, a terminal */
     while (error == 0 && done < text->len) {
         ssize_t written = write(file->fd, text->bytes + done, text->len - done);
         if (written < 0 && errno != EINTR)
             error = errno;
         done += written > 0 ? (size_t)written : 0;
     }
-    file->is_new = false;
     return error == 0 ? 0 : own_failure("compare: %s: %s", file->path, strerror(error));
 }
 
 static void report_close(struct report_file *file)
 {
+    struct stat status;
     if (file->fd < 0)
         return;
+    if (file->is_new && fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
+        unlink(file->path);                /* the comparison was not finished */
     close(file->fd);
-    if (file->is_new)
-        unlink(file->path);
 }
 
 static int reports_write(const struct comparison *comparison, struct report_file *json, struct report_file *html)
 {
     struct buffer text = {0};
-    struct terminal terminal = terminal_look(STDOUT_FILENO);
+    bool has_stdout = !path_is_stdout(json->path) && !path_is_stdout(html->path);
+    struct terminal terminal = terminal_look(has_stdout ? STDOUT_FILENO : STDERR_FILENO);
     int status = 0;
     report_table(&text, comparison, &terminal);
-    fwrite(text.bytes, 1, text.len, stdout);
+    fwrite(text.bytes, 1, text.len, has_stdout ? stdout : stderr);
     if (json->fd >= 0) {
         buffer_clear(&text);
         report_json(&text, comparison);
@@ -210,39 +229,89 @@ static int compare(const struct compare_wishes *wishes, const struct setting *se
     int status = setting->load != NULL ? compare_load(setting, &comparison) : compare_runs(setting, &comparison);
     if (status == 0 && !children_interrupted()) {
         if (!setting->follows_calls)
-            comparison.calls.left_out = memory_copy_text("system calls: --no-syscalls");
+            comparison.calls.left_out = memory_copy_text("system calls: not asked for (--no-syscalls)");
         spans_tell(&comparison);
         comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);
         status = reports_write(&comparison, json, html);
+        if (status == 0 && !isnan(wishes->limit) && isnan(comparison.gate_measure->ratio.value))
+            status = own_failure("compare: %s could not be measured", comparison.gate_measure->name);
         status = status != 0 ? status : comparison_exit_status(&comparison);
     }
     comparison_finish(&comparison);
     return children_interrupted() ? 128 + children_interrupted() : status;
 }
 
-/* With the library found and the wishes in order: starts the sidecar, makes the setting, and ends both. */
+/* Files that are opened must not become standard input, output or error because those were closed. */
+static void standard_files_open(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
+}
+
+/* What guard.c's child is given. */
+struct work {
+    const struct compare_wishes *wishes;
+    struct setting *setting;
+    const char *library;
+    struct report_file *json, *html;
+};
+
+static int work_do(void *context)
+{
+    struct work *work = context;
+    children_begin();
+    int port = intake_start(), status;
+    if (port > 0) {
+        setting_make_environments(work->setting, work->library, !work->wishes->no_helpers, port);
+        status = compare(work->wishes, work->setting, work->json, work->html);
+    } else {
+        status = own_failure("compare: cannot receive spans on 127.0.0.1: %s", strerror(-port));
+    }
+    children_end();
+    if (guard_is_gone())
+        setting_remove_directory(work->setting);
+    return status;
+}
+
+/* With the library found and the wishes in order: opens and makes what has to be closed and removed, however the work ends. */
 static int compare_begin(const struct compare_wishes *wishes, struct setting *setting, const char *library)
 {
     struct report_file json, html;
+    standard_files_open();
+    signals_block();
     int status = report_open(&json, wishes->json), html_status = report_open(&html, wishes->html);
     status = status != 0 ? status : html_status;
-    if (status == 0) {
-        children_begin();
-        int port = intake_start();
-        char *problem = port > 0 ? setting_begin(setting, library, !wishes->no_helpers, port) : NULL;
-        if (port <= 0)
-            status = own_failure("compare: cannot receive spans on 127.0.0.1: %s", strerror(-port));
-        else if (problem != NULL)
-            status = own_failure("compare: %s", problem);
-        else
-            status = compare(wishes, setting, &json, &html);
-        free(problem);
-        children_end();
-        setting_finish(setting);
-    }
+    if (status == 0 && !setting_make_directory(setting))
+        status = own_failure("compare: cannot make a directory for {dir} in $TMPDIR or /tmp: %s", strerror(errno));
+    if (status == 0)
+        status = guard_run(work_do, &(struct work){wishes, setting, library, &json, &html});
+    setting_remove_directory(setting);
     report_close(&json);
     report_close(&html);
     return status;
+}
+
+/* Where every program has the library, there is no run without it. False after a line about it. */
+static bool baseline_is_possible(const char *library)
+{
+    char listed[4096] = "";
+    FILE *file = fopen("/etc/ld.so.preload", "re");
+    if (file != NULL) {
+        listed[fread(listed, 1, sizeof listed - 1, file)] = '\0';
+        fclose(file);
+    }
+    const char *preload = getenv("LD_PRELOAD");
+    bool is_everywhere = strstr(listed, "libspanload") != NULL || strstr(listed, library) != NULL;
+    if (is_everywhere)
+        own_failure("compare: /etc/ld.so.preload names the library: no program here runs without it");
+    else if (preload != NULL && strstr(preload, library) != NULL)
+        own_failure("compare: LD_PRELOAD names %s already: no run would be without it", library);
+    else
+        return true;
+    return false;
 }
 
 int compare_command(int argc, char **argv)
@@ -253,9 +322,9 @@ int compare_command(int argc, char **argv)
         {"load", "COMMAND", "the program is a server: run this against it", NULL, &wishes.load},
         {"ready-port", "PORT", "the server is ready when this port is open ({port})", NULL, &wishes.ready_port},
         {"ready", "COMMAND", "the server is ready when this succeeds", NULL, &wishes.ready},
-        {"json", "FILE", "write everything as JSON, every sample too", NULL, &wishes.json},
+        {"json", "FILE", "write everything as JSON, every sample too; - is standard output", NULL, &wishes.json},
         {"html", "FILE", "write a page with pictures", NULL, &wishes.html},
-        {"max-overhead", "3%", "end with 1 if more is established", NULL, &wishes.max_overhead},
+        {"max-overhead", "3%", "end with 1 if it costs more, and that is no noise", NULL, &wishes.max_overhead},
         {"metric", "wall|cpu|load", "of this (wall; load under load)", NULL, &wishes.metric},
         {"no-syscalls", NULL, "do not count system calls", &wishes.no_syscalls, NULL},
         {"no-helpers", NULL, "leave NODE_OPTIONS, PYTHONPATH and RUBYOPT as they are", &wishes.no_helpers, NULL},
@@ -265,8 +334,8 @@ int compare_command(int argc, char **argv)
     const struct command_line line = {
         .synopsis = "compare [options] [--] program [argument...]",
         .purpose = "Runs a program without and with the library in turn, and tells what differs.",
-        .notes = "In the program's arguments {dir} is an empty directory, whose files are compared. With --load, {port} is a\n"
-                 "free port there and in COMMAND, one for each server; COMMAND goes to the shell. What it prints is read as\n"
+        .notes = "In the program's arguments {dir} is an empty directory, whose files are compared. With --load each server has\n"
+                 "its own {dir}, which is not, and {port}, a free port, as has COMMAND, which goes to the shell. What it prints is read as\n"
                  "wrk's, ab's, hey's, redis-benchmark's or pgbench's, or as lines such as `requests: 1000`, `seconds: 2.5`, `p99: 3 ms`.\n\n"
                  "Exit status: 0 no difference in output or exit status, and not over the limit; 1 otherwise;\n"
                  "127 not found, 126 not executable, 125 spanload itself failed, 2 wrong usage, 128+n signal n ended it.",
@@ -288,6 +357,10 @@ int compare_command(int argc, char **argv)
         return status;
     }
     size_t runs = wishes.runs ? (size_t)number_read(wishes.runs, 1, RUNS_MOST) : wishes.load ? LOAD_RUNS_DEFAULT : RUNS_DEFAULT;
+    if (!baseline_is_possible(library)) {
+        free(library);
+        return EXIT_OWN_FAILURE;
+    }
     struct setting setting = {.program = argv + first, .rounds = runs, .load = wishes.load, .ready_port = wishes.ready_port,
                               .ready = wishes.ready, .follows_calls = !wishes.no_syscalls};
     status = compare_begin(&wishes, &setting, library);

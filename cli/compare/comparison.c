@@ -239,6 +239,15 @@ static void verdict_add(struct comparison *comparison, char *text)
         free(text);
 }
 
+/* "standard output (but for 2 lines that change anyway)" */
+static void same_append(struct buffer *same, const struct outcome *outcome)
+{
+    size_t varying = outcome->difference.lines_varying;
+    buffer_append_format(same, "%s%s", same->len > 0 ? ", " : "", outcome->name);
+    if (varying > 0)
+        buffer_append_format(same, " (but for %zu line%s that change%s anyway)", varying, varying == 1 ? "" : "s", varying == 1 ? "s" : "");
+}
+
 /* One line for each outcome that is not the same, and one for all those that are. */
 static void outcomes_tell(struct comparison *comparison)
 {
@@ -246,14 +255,14 @@ static void outcomes_tell(struct comparison *comparison)
     size_t runs = 0;
     for (size_t i = 0; i < OUTCOME_COUNT; i++) {
         const struct outcome *outcome = &comparison->outcomes[i];
+        struct buffer text = {0};
         if (!outcome->is_looked_at)
             continue;
         if (outcome->difference.kind == SAME) {
-            buffer_append_format(&same, "%s%s", same.len > 0 ? ", " : "", outcome->name);
+            same_append(&same, outcome);
             runs = outcome->difference.runs;
             continue;
         }
-        struct buffer text = {0};
         comparison->has_different_outcome |= outcome->difference.kind == DIFFERENT;
         outcome_append(&text, outcome);
         verdict_add(comparison, text.bytes);
@@ -264,22 +273,31 @@ static void outcomes_tell(struct comparison *comparison)
     }
 }
 
-/* Answers that failed with the library, and none without: whatever else is the same. */
+/* The probability that of `count` errors, each as likely with either of two servers, one server has `most` or more. */
+static double binomial_tail(double count, double most)
+{
+    double tail = 0;
+    for (double i = most; i <= count && i < most + 1000; i++)
+        tail += exp(lgamma(count + 1) - lgamma(i + 1) - lgamma(count - i + 1) + count * log(0.5));
+    return tail;
+}
+
+/* Answers that failed: a difference where there are so many more with the library than in the worse of the runs without that it is not
+ * to be had by chance. */
 static void errors_tell(struct comparison *comparison)
 {
     const struct measure *errors = comparison_measure(comparison, "errors");
-    if (errors == NULL)
-        return;
     double total[VARIANT_COUNT] = {0};
-    for (int variant = 0; variant < VARIANT_COUNT; variant++)
+    for (int variant = 0; errors != NULL && variant < VARIANT_COUNT; variant++)
         for (size_t i = 0; i < errors->count[variant]; i++)
             total[variant] += errors->samples[variant][i];
-    if (total[BASELINE] + total[BASELINE_AGAIN] + total[INSTRUMENTED] == 0)
+    double without = fmax(total[BASELINE], total[BASELINE_AGAIN]), with_it = total[INSTRUMENTED];
+    if (without + with_it == 0)
         return;
-    bool is_different = total[INSTRUMENTED] > 0 && total[BASELINE] + total[BASELINE_AGAIN] == 0;
     struct buffer text = {0};
-    buffer_append_format(&text, "errors under load: %.0f without the library, %.0f again without, %.0f with it", total[BASELINE],
-                         total[BASELINE_AGAIN], total[INSTRUMENTED]);
+    bool is_different = with_it > without && binomial_tail(without + with_it, with_it) < 1 - CONFIDENCE_WANTED;
+    buffer_append_format(&text, "errors under load%s: %.0f without the library, %.0f again without, %.0f with it",
+                         is_different ? ", more with the library" : "", total[BASELINE], total[BASELINE_AGAIN], with_it);
     comparison->has_different_outcome |= is_different;
     verdict_add(comparison, text.bytes);
 }
@@ -292,17 +310,36 @@ static void gate_tell(struct comparison *comparison)
     if (isnan(limit))
         return;
     struct buffer text = {0};
-    bool is_established = gate->ratio.confidence == 0 || measure_is_different(gate);
-    comparison->is_over_limit = isnan(overhead) || (is_established && overhead > limit);
+    double confidence = gate->ratio.confidence;
+    bool is_established = confidence == 0 || measure_is_different(gate);
+    comparison->is_over_limit = is_established && overhead > limit;
     buffer_append_format(&text, "%s: the limit of ", gate->name);
     percent_append(&text, limit, false);
-    buffer_append_text(&text, comparison->is_over_limit ? " is exceeded" : high <= limit ? " is kept" : " is not shown to be exceeded");
+    if (isnan(overhead))
+        buffer_append_text(&text, " cannot be looked at");
+    else if (comparison->is_over_limit)
+        buffer_append_text(&text, " is exceeded");
+    else if (confidence > 0 && high <= limit)
+        buffer_append_text(&text, " is kept");
+    else
+        buffer_append_text(&text, " is not shown to be exceeded");
+    if (!isnan(overhead) && confidence < CONFIDENCE_WANTED)
+        buffer_append_format(&text, ", but that is %.0f %% sure only", floor(confidence * 100));
     if (!comparison->is_over_limit && high > limit) {
         buffer_append_text(&text, "; up to ");
         percent_append(&text, high, true);
         buffer_append_text(&text, " cannot be excluded, more rounds would tell");
     }
     verdict_add(comparison, text.bytes);
+}
+
+/* Whoever compares a program that the library is not loaded into learns nothing about it. */
+static void absence_tell(struct comparison *comparison)
+{
+    const struct span_accounts *spans = &comparison->spans;
+    if (isnan(spans->made) && spans->arrived == 0)
+        verdict_add(comparison, memory_copy_text("spans: no sign of the library in the program: it may not be loaded (spanload check "
+                                                 "tells), or standard error was closed or led elsewhere"));
 }
 
 void comparison_work_out(struct comparison *comparison, const char *gate_key, double gate_limit)
@@ -314,6 +351,7 @@ void comparison_work_out(struct comparison *comparison, const char *gate_key, do
     verdict_add(comparison, measure_verdict(comparison->gate_measure));
     gate_tell(comparison);
     errors_tell(comparison);
+    absence_tell(comparison);
     outcomes_tell(comparison);
     for (size_t i = 0; i < comparison->measure_count; i++) {
         const struct measure *measure = &comparison->measures[i];
@@ -336,6 +374,10 @@ static void number_append(struct buffer *text, double value)
 {
     char digits[64];
     double size = fabs(value);
+    if (size >= 1e15) {
+        buffer_append_format(text, "%.3g", value);
+        return;
+    }
     int places = size >= 100 || value == floor(value) ? 0 : size >= 1 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4;
     int len = snprintf(digits, sizeof digits, "%.*f", places, value);
     int whole = (int)strcspn(digits, "."), first = digits[0] == '-';

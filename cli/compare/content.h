@@ -4,6 +4,9 @@
  * A content stays in its file and is mapped while it is looked at; a view is what is seen then, or a part of it. Beyond
  * LEN_BY_LINES nobody should look at lines: a program that writes gigabytes seldom writes a clock on every one.
  *
+ * A file's sum stands for its bytes where they are not kept. Holes count as the zeros they are read as, whatever their
+ * length, and are not read: reading a hole of a mapped file in memory would fill it.
+ *
  * Memory: a view owns nothing; the one that view_map() returned is given to view_unmap().
  * Errors: a content that cannot be read ends the command with a message (exit status 125).
  */
@@ -12,12 +15,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 enum { LEN_BY_LINES = 64 * 1024 * 1024 };
 
 struct content {
-    int fd;
+    int fd;                                /* -1 once it is closed: len and sum are left */
     size_t len;
+    uint64_t sum;
     size_t times;                          /* that it was seen */
 };
 
@@ -30,7 +36,13 @@ struct view {
 struct lines {
     size_t count;
     unsigned char *varying;                /* a bit for each of them; NULL: none varies */
+    size_t varying_count;
 };
+
+/* Takes the descriptor over. */
+struct content content_begin(int fd);
+void content_close(struct content *content);
+bool contents_equal(const struct content *a, const struct content *b);
 
 struct view view_map(const struct content *content);
 void view_unmap(struct view view);
@@ -46,6 +58,11 @@ size_t lines_count(struct view view);
 
 /* `line` counts from 0. */
 bool line_varies(const struct lines *lines, size_t line);
+void line_mark_varying(struct lines *lines, size_t line);
+
+/* The sum of what is in the file from `begin` on, a multiple of 8, and before `end`; bytes that are not there any more
+ * count for nothing. Moves the offset. False with errno. */
+bool file_sum(int fd, off_t begin, off_t end, uint64_t *sum);
 
 /* Ends the command: "cannot `what` what a run left", with the reason in errno. */
 __attribute__((noreturn)) void content_end_without(const char *what);

@@ -6,7 +6,11 @@
  * the library is judged as it comes, and only one that cannot be excused yet is kept: a line may turn out to vary later.
  * Lines that are marked stay marked; that is why what was excused once stays so.
  *
- * Beyond LEN_BY_LINES a content is compared byte by byte only. What bytes and lines are is content.c's, how a difference is
+ * Of every content its length and sum are remembered, so whether it was seen without the library is known at the end
+ * although it was closed, and whichever came first. Of one that could not be kept only this is not known: whether the
+ * lines that were marked later would have excused it.
+ *
+ * Beyond LEN_BY_LINES a content is compared as a whole only. What bytes and lines are is content.c's, how a difference is
  * shown diff.c's.
  */
 #include "difference.h"
@@ -16,97 +20,122 @@
 #include "diff.h"
 #include "statistics.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONTENTS_KEPT = 32 };
+enum { CONTENTS_KEPT = 32, LEN_KEPT = 256 * 1024 * 1024 };
+
+/* A content that at least one run left, and, with the library, what was known of it as it came. */
+struct distinct {
+    struct content content;
+    bool is_excused;                       /* the same as the reference but for lines that vary */
+    size_t lines_varying;                  /* that were marked */
+};
 
 struct side {
     struct buffer lens;                    /* a double for each run */
-    struct content kept[CONTENTS_KEPT];    /* no two the same */
-    size_t count;
+    struct buffer distinct;                /* struct distinct, no two the same; without the library, the first is open */
+    size_t count_kept, len_kept;           /* of those that are open */
 };
 
 struct contents {
     struct side without, with;
-    struct lines lines;                    /* of the reference, which is without.kept[0] */
+    bool masks;
+    struct lines lines;                    /* of the reference */
     bool varies_whole;                     /* not even the number of lines is always the same */
-    size_t excused;                        /* runs with the library, not kept: the same but for lines that vary */
-    size_t unkept;                         /* and those that were one too many */
 };
 
 /* --- judging ----------------------------------------------------------------------------------------------------- */
 
-/* The kept content that has the same bytes, or NULL. */
-static struct content *side_find(const struct side *side, struct view view)
+static struct distinct *side_distinct(const struct side *side)
 {
-    for (size_t i = 0; i < side->count; i++) {
-        const struct content *kept = &side->kept[i];
-        if (kept->len != view.len)
-            continue;
-        struct view other = view_map(kept);
-        bool is_equal = views_equal(other, view);
-        view_unmap(other);
-        if (is_equal)
-            return (struct content *)kept;
-    }
+    return (struct distinct *)(void *)side->distinct.bytes;
+}
+
+static size_t side_count(const struct side *side)
+{
+    return side->distinct.len / sizeof(struct distinct);
+}
+
+/* The one that is the same, or NULL. */
+static struct distinct *side_find(const struct side *side, const struct content *content)
+{
+    for (size_t i = 0; i < side_count(side); i++)
+        if (contents_equal(&side_distinct(side)[i].content, content))
+            return &side_distinct(side)[i];
     return NULL;
 }
 
-/* The same as the reference but for lines that vary. */
-static bool view_is_excused(const struct contents *contents, struct view reference, struct view view)
+static const struct content *contents_reference(const struct contents *contents)
 {
-    if (contents->lines.varying == NULL || contents->varies_whole || view.len > LEN_BY_LINES)
-        return false;
-    for (size_t line = 0; line < contents->lines.count; line++) {
+    return &side_distinct(&contents->without)[0].content;
+}
+
+/* The same as the reference but for lines that vary. */
+static bool view_is_excused(const struct lines *lines, struct view reference, struct view view)
+{
+    for (size_t line = 0; line < lines->count; line++) {
         if (view.len == 0)
             return false;
         struct view expected = line_take(&reference), got = line_take(&view);
-        if (!line_varies(&contents->lines, line) && !views_equal(expected, got))
+        if (!line_varies(lines, line) && !views_equal(expected, got))
             return false;
     }
     return view.len == 0;
 }
 
-/* Marks the lines in which one more content without the library is unlike the reference. */
-static void contents_mark_varying(struct contents *contents, struct view reference, struct view view)
+static bool contents_excuse(const struct contents *contents, const struct content *content)
 {
-    if (reference.len > LEN_BY_LINES || view.len > LEN_BY_LINES || lines_count(view) != contents->lines.count)
+    if (contents->lines.varying_count == 0 || contents->varies_whole || content->len > LEN_BY_LINES)
+        return false;
+    struct view reference = view_map(contents_reference(contents)), view = view_map(content);
+    bool is_excused = view_is_excused(&contents->lines, reference, view);
+    view_unmap(reference);
+    view_unmap(view);
+    return is_excused;
+}
+
+/* Marks the lines in which one more content without the library is unlike the reference. */
+static void views_mark_varying(struct contents *contents, struct view reference, struct view view)
+{
+    if (lines_count(view) != contents->lines.count) {
+        contents->varies_whole = true;
+        return;
+    }
+    for (size_t line = 0; line < contents->lines.count; line++)
+        if (!views_equal(line_take(&reference), line_take(&view)))
+            line_mark_varying(&contents->lines, line);
+}
+
+static void contents_mark_varying(struct contents *contents, const struct content *content)
+{
+    const struct content *first = contents_reference(contents);
+    if (first->len > LEN_BY_LINES || content->len > LEN_BY_LINES)
         contents->varies_whole = true;
     if (contents->varies_whole)
         return;
-    if (contents->lines.varying == NULL)
-        contents->lines.varying = memory_get(contents->lines.count / 8 + 1);
-    for (size_t line = 0; line < contents->lines.count; line++)
-        if (!views_equal(line_take(&reference), line_take(&view)))
-            contents->lines.varying[line / 8] |= (unsigned char)(1 << line % 8);
-}
-
-static bool contents_excuse(const struct contents *contents, struct view view)
-{
-    if (contents->without.count == 0)
-        return false;
-    struct view reference = view_map(&contents->without.kept[0]);
-    bool is_excused = view_is_excused(contents, reference, view);
+    struct view reference = view_map(first), view = view_map(content);
+    views_mark_varying(contents, reference, view);
     view_unmap(reference);
-    return is_excused;
+    view_unmap(view);
 }
 
 /* --- taking contents in ------------------------------------------------------------------------------------------ */
 
-struct contents *contents_create(void)
+struct contents *contents_create(bool masks)
 {
-    return memory_get(sizeof(struct contents));
+    struct contents *contents = memory_get(sizeof *contents);
+    contents->masks = masks;
+    return contents;
 }
 
 static void side_finish(struct side *side)
 {
-    for (size_t i = 0; i < side->count; i++)
-        close(side->kept[i].fd);
+    for (size_t i = 0; i < side_count(side); i++)
+        content_close(&side_distinct(side)[i].content);
+    buffer_finish(&side->distinct);
     buffer_finish(&side->lens);
 }
 
@@ -120,63 +149,61 @@ void contents_destroy(struct contents *contents)
     free(contents);
 }
 
-/* True if it was kept. */
-static bool side_keep(struct side *side, const struct content *content)
+/* Closes it if it would be one too many. */
+static void side_keep(struct side *side, struct content *content)
 {
-    if (side->count == CONTENTS_KEPT)
-        return false;
-    side->kept[side->count++] = *content;
-    return true;
+    bool has_room = side->count_kept < CONTENTS_KEPT && side->len_kept <= LEN_KEPT && content->len <= LEN_KEPT - side->len_kept;
+    if (side->count_kept > 0 && !has_room) {
+        content_close(content);
+        return;
+    }
+    side->count_kept++;
+    side->len_kept += content->len;
 }
 
-static bool contents_take_without(struct contents *contents, const struct content *content, struct view view)
+static void contents_take_without(struct contents *contents, struct distinct *distinct)
 {
-    if (contents->without.count == 0) {
+    struct content *content = &distinct->content;
+    if (side_count(&contents->without) == 0) {
+        struct view view = view_map(content);
         contents->lines.count = lines_count(view);
-    } else {
-        struct view reference = view_map(&contents->without.kept[0]);
-        contents_mark_varying(contents, reference, view);
-        view_unmap(reference);
+        view_unmap(view);
+    } else if (contents->masks) {
+        contents_mark_varying(contents, content);
     }
-    return side_keep(&contents->without, content);
+    side_keep(&contents->without, content);
 }
 
-static bool contents_take_with(struct contents *contents, const struct content *content, struct view view)
+static void contents_take_with(struct contents *contents, struct distinct *distinct)
 {
-    if (side_find(&contents->without, view) != NULL)
-        return false;
-    if (contents_excuse(contents, view)) {
-        contents->excused++;
-        return false;
-    }
-    if (side_keep(&contents->with, content))
-        return true;
-    contents->unkept++;
-    return false;
+    struct content *content = &distinct->content;
+    bool is_seen = side_find(&contents->without, content) != NULL;
+    distinct->is_excused = !is_seen && contents_excuse(contents, content);
+    distinct->lines_varying = contents->lines.varying_count;
+    if (is_seen || distinct->is_excused)
+        content_close(content);
+    else
+        side_keep(&contents->with, content);
 }
 
 void contents_add(struct contents *contents, bool is_instrumented, int fd)
 {
     struct side *side = is_instrumented ? &contents->with : &contents->without;
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        content_end_without("find");
-    struct content content = {.fd = fd, .len = (size_t)status.st_size, .times = 1};
-    double len = (double)content.len;
+    struct distinct distinct = {.content = content_begin(fd)};
+    double len = (double)distinct.content.len;
     buffer_append(&side->lens, &len, sizeof len);
 
-    struct view view = view_map(&content);
-    struct content *same = side_find(side, view);
-    bool is_kept = false;
-    if (same != NULL)
-        same->times++;
-    else if (is_instrumented)
-        is_kept = contents_take_with(contents, &content, view);
-    else
-        is_kept = contents_take_without(contents, &content, view);
-    view_unmap(view);
-    if (!is_kept)
+    struct distinct *same = side_find(side, &distinct.content);
+    if (same != NULL) {
+        same->content.times++;
         close(fd);
+        return;
+    }
+    if (is_instrumented)
+        contents_take_with(contents, &distinct);
+    else
+        contents_take_without(contents, &distinct);
+    buffer_append(&side->distinct, &distinct, sizeof distinct);
 }
 
 void contents_add_text(struct contents *contents, bool is_instrumented, const char *text)
@@ -208,59 +235,84 @@ double contents_median_len(const struct contents *contents, bool is_instrumented
 
 /* --- the verdict ------------------------------------------------------------------------------------------------- */
 
-/* Runs with the library that nothing without it is like. *unlike becomes the first of their contents. */
-static size_t contents_count_unlike(const struct contents *contents, const struct content **unlike)
+enum likeness {
+    SEEN,                                  /* without the library too */
+    EXCUSED,                               /* but for lines that vary */
+    UNLIKE,
+    UNKNOWN,                               /* not kept, and lines were marked later: taken to be as those that were kept */
+    LIKENESS_COUNT
+};
+
+struct tally {
+    size_t runs[LIKENESS_COUNT];
+    const struct content *unlike;          /* one that is open; NULL: none is */
+};
+
+static enum likeness contents_judge(const struct contents *contents, const struct distinct *distinct)
 {
-    size_t count = 0;
-    *unlike = NULL;
-    for (size_t i = 0; i < contents->with.count; i++) {
-        const struct content *content = &contents->with.kept[i];
-        struct view view = view_map(content);
-        if (side_find(&contents->without, view) == NULL && !contents_excuse(contents, view)) {
-            count += content->times;
-            *unlike = *unlike != NULL ? *unlike : content;
-        }
-        view_unmap(view);
-    }
-    if (contents->varies_whole)            /* what was excused when lines seemed to do */
-        count += contents->excused;
-    return count > 0 ? count + contents->unkept : 0;       /* taken to be as those that were kept */
+    const struct content *content = &distinct->content;
+    if (side_find(&contents->without, content) != NULL)
+        return SEEN;
+    if (distinct->is_excused)
+        return EXCUSED;
+    if (content->fd >= 0)
+        return contents_excuse(contents, content) ? EXCUSED : UNLIKE;
+    bool may_be_excused = content->len <= LEN_BY_LINES && contents->lines.varying_count > distinct->lines_varying;
+    return may_be_excused ? UNKNOWN : UNLIKE;
 }
 
-static size_t contents_count_varying(const struct contents *contents)
+static struct tally contents_tally(const struct contents *contents)
 {
-    size_t count = 0;
-    for (size_t line = 0; line < contents->lines.count; line++)
-        count += line_varies(&contents->lines, line);
-    return count;
+    struct tally tally = {.unlike = NULL};
+    for (size_t i = 0; i < side_count(&contents->with); i++) {
+        const struct distinct *distinct = &side_distinct(&contents->with)[i];
+        enum likeness likeness = contents_judge(contents, distinct);
+        tally.runs[likeness] += distinct->content.times;
+        if (likeness == UNLIKE && tally.unlike == NULL && distinct->content.fd >= 0)
+            tally.unlike = &distinct->content;
+    }
+    return tally;
 }
 
 static char *contents_diff(const struct contents *contents, const struct content *unlike, bool unicode)
 {
-    struct view without = view_map(&contents->without.kept[0]), with = view_map(unlike);
+    if (unlike == NULL)
+        return memory_copy_text("@@ too much to be kept and shown @@\n");
+    struct view without = view_map(contents_reference(contents)), with = view_map(unlike);
     char *diff = diff_show(&contents->lines, without, with, unicode);
     view_unmap(without);
     view_unmap(with);
     return diff;
 }
 
+/* Where lines leave nothing to compare, what is not exactly as without the library is unlike it, and nobody knows why. */
+static void difference_decide(struct difference *difference, const struct contents *contents, const struct tally *tally)
+{
+    const struct lines *lines = &contents->lines;
+    bool varies_wholly = contents->varies_whole || (lines->count > 0 && lines->varying_count == lines->count);
+    size_t unseen = tally->runs[EXCUSED] + tally->runs[UNLIKE] + tally->runs[UNKNOWN];
+    difference->lines = lines->count;
+    difference->lines_varying = varies_wholly ? 0 : lines->varying_count;
+    if (tally->runs[UNLIKE] > 0 && !contents->varies_whole) {
+        difference->kind = DIFFERENT;
+        difference->runs_different = tally->runs[UNLIKE] + tally->runs[UNKNOWN];
+        difference->lines_varying = lines->varying_count;
+    } else if (varies_wholly && unseen > 0) {
+        difference->kind = VARIES;
+        difference->runs_different = unseen;
+        difference->lines_varying = lines->count;
+    }
+}
+
 struct difference contents_compare(const struct contents *contents, bool unicode)
 {
     struct difference difference = {.kind = SAME};
-    const struct content *unlike;
     if (side_runs(&contents->without) == 0 || side_runs(&contents->with) == 0)
         return difference;
+    struct tally tally = contents_tally(contents);
     difference.runs = side_runs(&contents->with);
-    difference.runs_different = contents_count_unlike(contents, &unlike);
-    difference.lines = contents->lines.count;
-    if (!contents->varies_whole)
-        difference.lines_varying = contents_count_varying(contents);
-    else if (difference.runs_different > 0)
-        difference.lines_varying = contents->lines.count;
-    if (difference.runs_different == 0)
-        return difference;
-    difference.kind = contents->varies_whole ? VARIES : DIFFERENT;
+    difference_decide(&difference, contents, &tally);
     if (difference.kind == DIFFERENT)
-        difference.diff = contents_diff(contents, unlike, unicode);
+        difference.diff = contents_diff(contents, tally.unlike, unicode);
     return difference;
 }

@@ -2,13 +2,22 @@
  * difference.h - whether what came out of the runs with the library is what comes out of those without.
  *
  * Programs print clocks, process ids and ports: what differs between two runs without the library says nothing about
- * it. So lines that are not the same in all the contents without the library are left out of the comparison, and that is
- * told. Where not even the number of lines is the same in all of them, the whole counts as varying: only a content that
- * is exactly one of those seen without the library is then called the same, and what is not is VARIES, never DIFFERENT.
- * A content over 64 MiB is not looked at by lines: it is the same or it is not.
+ * it. So lines that are not the same in all the contents without the library are left out of the comparison (masked), and
+ * that is told. Where that would leave nothing to compare, because every line varies or not even the number of lines is
+ * the same in all of them, only a content that is exactly one of those seen without the library is called the same, and
+ * what is not is VARIES: one line that a clock is in says nothing about the line it becomes. It is DIFFERENT all the same
+ * if its number of lines is one that never varied.
  *
- * Memory: contents stay in their files (descriptors, which are taken over; 32 of each side at most stay open): the heap
- *         stays small, because the peak memory of a child is at least what its parent had on the heap as it forked.
+ * An exit status is no clock: one that varies and one that only the library brings are two things. Contents that are not
+ * to be masked are compared whole: one that was never seen without the library is DIFFERENT, whatever varied without it.
+ *
+ * A content over 64 MiB is not looked at by lines: it is the same or it is not. Two contents are the same if their lengths
+ * and 64-bit sums are.
+ *
+ * Memory: contents stay in their files (descriptors, which are taken over), and those files are memory too: of each side
+ *         32 at most and 256 MiB stay open, but always one, so that a difference can be shown. What is one too many is
+ *         judged as it comes and closed; only its sum is kept. The heap stays small, because the peak memory of a child
+ *         is at least what its parent had on the heap as it forked.
  * Errors: a content that cannot be read ends the command with a message (exit status 125).
  */
 #ifndef DIFFERENCE_H
@@ -20,21 +29,23 @@
 enum difference_kind {
     SAME,                      /* as without the library, every time; lines that vary anyway left out */
     DIFFERENT,                 /* the library changes it */
-    VARIES,                    /* it changes from run to run without the library too: nothing can be said */
+    VARIES,                    /* it changes from run to run without the library too, as a whole: nothing can be said */
 };
 
 struct difference {
     enum difference_kind kind;
-    size_t runs, runs_different;           /* with the library; of them, those unlike any without (after masking) */
+    size_t runs, runs_different;           /* with the library; of them, those unlike any without (after masking; if
+                                              VARIES, before) */
     size_t lines, lines_varying;           /* of a content without the library; of them, left out because they vary
-                                              (all, if VARIES) */
+                                              (all, if VARIES; none, if nothing is masked) */
     char *diff;                            /* if DIFFERENT: a few lines, "-" without, "+" with the library, escaped; else NULL.
                                               Ends with a newline. The caller frees it. */
 };
 
 struct contents;
 
-struct contents *contents_create(void);
+/* `masks`: whether lines that vary without the library are left out. */
+struct contents *contents_create(bool masks);
 void contents_destroy(struct contents *contents);          /* NULL is fine */
 
 /* One run's content: a regular file (or memfd), which is taken over; its offset means nothing. */

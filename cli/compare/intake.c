@@ -74,7 +74,6 @@ static int intake_serve(void *context)
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &ends, NULL);                 /* children_begin() blocked it */
-    signal(SIGPIPE, SIG_IGN);
     while (true)
         receiver_wait(intake.receiver, -1, -1);
     return 0;

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { EXIT_DIFFERENT = 1 };
+enum { EXIT_DIFFERENT = 1, ORPHANS_GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_TIMES = 10 };
 
 static const char *const names[] = {"without the library", "without the library, the second", "with the library"};
 
@@ -31,7 +31,8 @@ struct load {
     const struct setting *setting;
     struct comparison *comparison;
     struct server servers[VARIANT_COUNT];
-    double requests;                       /* that the instrumented one has answered */
+    double requests;                       /* that the instrumented one has answered; NaN: the tool does not tell */
+    int patience_ms;                       /* of a turn with the library: ten times the first without, and ten seconds; -1: not known */
 };
 
 /* Whose fault it is: with the library, what worked without is a difference. */
@@ -47,11 +48,13 @@ static int fault_tell(enum variant variant, char *problem)
 
 /* ---- servers ---- */
 
-static void server_place(struct server *server, const struct setting *setting, int port, const char *directory)
+/* False with errno: it has no directory. */
+static bool server_place(struct server *server, const struct setting *setting, int port, const char *directory)
 {
     *server = (struct server){.port = port};
     if (setting->directory != NULL)
         server->directory = setting_directory(setting, directory);
+    return setting->directory == NULL || server->directory != NULL;
 }
 
 static int servers_start(struct load *load)
@@ -65,10 +68,14 @@ static int servers_start(struct load *load)
         struct server *server = &load->servers[variant];
         char **environment = variant == INSTRUMENTED ? setting->environment_accounts : setting->environment[variant];
         int error;
-        server_place(server, setting, ports[variant], directories[variant]);
-        int status = fault_tell(variant, server_start(server, setting, names[variant], environment, false, &error));
+        if (!server_place(server, setting, ports[variant], directories[variant]))
+            return own_failure("compare: cannot make a directory for {dir}: %s", strerror(errno));
+        char *problem = server_start(server, setting, names[variant], environment, false, &error);
+        if (error != 0)
+            free(problem), problem = NULL;
+        int status = error != 0 ? EXIT_OWN_FAILURE : fault_tell(variant, problem);
         if (status != 0)
-            return error == ENOENT ? EXIT_NOT_FOUND : error != 0 ? EXIT_CANNOT_EXECUTE : status;
+            return error != 0 && !children_interrupted() ? start_failure(setting->program[0], error) : status;
     }
     return 0;
 }
@@ -91,10 +98,11 @@ static void server_settle(struct load *load, enum variant variant, struct conten
 
 static void servers_end(struct load *load)
 {
-    struct contents *exits = contents_create();
+    struct contents *exits = contents_create(false);
     struct outcome *outcome = &load->comparison->outcomes[OUTCOME_EXIT];
     for (int variant = 0; variant < VARIANT_COUNT; variant++)
         server_settle(load, variant, exits);
+    children_end_orphans(ORPHANS_GRACE_MS);
     outcome->is_looked_at = true;
     outcome->difference = contents_compare(exits, true);
     contents_destroy(exits);
@@ -152,12 +160,15 @@ static void turn_record(struct load *load, enum variant variant, const struct lo
 static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
 {
     struct load_turn turn;
-    int status = fault_tell(variant, server_load(&load->servers[variant], &turn));
+    int limit_ms = variant == INSTRUMENTED ? load->patience_ms : -1;
+    int status = fault_tell(variant, server_load(&load->servers[variant], limit_ms, &turn));
     progress_step();
     if (status != 0)
         return status;
+    if (load->patience_ms < 0)
+        load->patience_ms = (int)fmin(turn.wall_ns / 1e6 * PATIENCE_TIMES + PATIENCE_MS, 1e9);
     if (variant == INSTRUMENTED)
-        load->requests += requests_of(&turn);
+        load->requests += turn.report.requests;
     if (is_warm_up && load->comparison->load_tool == NULL)
         load->comparison->load_tool = memory_copy_text(turn.report.tool);
     if (!is_warm_up)
@@ -186,11 +197,12 @@ static int pass_run(const struct load *load, enum variant variant, struct call_t
     int port, error = 0;
     if (!ports_find(&port, 1))
         return EADDRNOTAVAIL;
-    server_place(&server, load->setting, port, "4");
+    if (!server_place(&server, load->setting, port, "4"))
+        return errno;
     char *problem = server_start(&server, load->setting, names[variant], load->setting->environment[variant], true, &error);
     if (problem == NULL) {
         struct system_call_counts before = traced_counts(&server.traced), after;
-        problem = server_load(&server, &turn);
+        problem = server_load(&server, -1, &turn);
         after = traced_counts(&server.traced);
         for (size_t i = 0; i < SYSTEM_CALLS_MOST; i++)
             after.of[i] -= before.of[i];
@@ -200,6 +212,7 @@ static int pass_run(const struct load *load, enum variant variant, struct call_t
     }
     free(problem);
     free(server_end(&server));
+    children_end_orphans(ORPHANS_GRACE_MS);
     progress_step();
     return error;
 }
@@ -215,7 +228,7 @@ static void calls_count(struct load *load)
 
 int compare_load(const struct setting *setting, struct comparison *comparison)
 {
-    struct load load = {.setting = setting, .comparison = comparison};
+    struct load load = {.setting = setting, .comparison = comparison, .patience_ms = -1};
     progress_begin((1 + setting->rounds) * VARIANT_COUNT + (setting->follows_calls ? 2 : 0), "load");
     int status = servers_start(&load);
     if (status == 0)

@@ -14,4 +14,7 @@
 int compare_runs(const struct setting *setting, struct comparison *comparison);
 int compare_load(const struct setting *setting, struct comparison *comparison);
 
+/* The exit status of this command when a program could not be started, with errno `error`, after a line about it. */
+int start_failure(const char *program, int error);
+
 #endif

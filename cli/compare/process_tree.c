@@ -12,18 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PROCESSES_MOST = 32768, TREE_MOST = 1024 };
 
-struct relation {
-    pid_t pid, parent;
-};
-
 /* The fields of /proc/PID/stat that are looked at; proc(5), numbered there from 1. */
 struct stat_fields {
-    pid_t parent;                                          /* 4 */
+    pid_t parent, session;                                 /* 4, 6 */
     unsigned long minor_faults, major_faults;              /* 10, 12 */
     long children_user_ticks, children_system_ticks;       /* 16, 17 */
 };
@@ -42,15 +39,23 @@ static int stat_read(pid_t pid, struct stat_fields *fields)
     const char *behind = strrchr(line, ')');
     if (behind == NULL)
         return -1;
-    int parent, read = sscanf(behind + 1, " %*c %d %*d %*d %*d %*d %*u %lu %*u %lu %*u %*u %*u %ld %ld", &parent, &fields->minor_faults,
-                              &fields->major_faults, &fields->children_user_ticks, &fields->children_system_ticks);
-    fields->parent = parent;
-    return read == 5 ? 0 : -1;
+    int read = sscanf(behind + 1, " %*c %d %*d %d %*d %*d %*u %lu %*u %lu %*u %*u %*u %ld %ld", &fields->parent, &fields->session,
+                      &fields->minor_faults, &fields->major_faults, &fields->children_user_ticks, &fields->children_system_ticks);
+    return read == 6 ? 0 : -1;
 }
 
-static size_t relations_read(struct relation *relations, size_t most)
+/* A number there is the number here. */
+static bool proc_is_own(void)
 {
-    DIR *proc = opendir("/proc");
+    char own[32];
+    ssize_t len = readlink("/proc/self", own, sizeof own - 1);
+    own[len > 0 ? len : 0] = '\0';
+    return atoi(own) == getpid();
+}
+
+static size_t processes_read(struct process *processes, size_t most)
+{
+    DIR *proc = proc_is_own() ? opendir("/proc") : NULL;
     size_t count = 0;
     if (proc == NULL)
         return 0;
@@ -58,13 +63,21 @@ static size_t relations_read(struct relation *relations, size_t most)
         pid_t pid = (pid_t)atoi(entry->d_name);
         struct stat_fields fields;
         if (pid > 0 && stat_read(pid, &fields) == 0)
-            relations[count++] = (struct relation){pid, fields.parent};
+            processes[count++] = (struct process){pid, fields.parent, fields.session};
     }
     closedir(proc);
     return count;
 }
 
-static bool is_among(const pid_t *pids, size_t count, pid_t pid)
+static bool is_among(const struct process *processes, size_t count, pid_t pid)
+{
+    for (size_t i = 0; i < count; i++)
+        if (processes[i].pid == pid)
+            return true;
+    return false;
+}
+
+static bool is_one_of(const pid_t *pids, size_t count, pid_t pid)
 {
     for (size_t i = 0; i < count; i++)
         if (pids[i] == pid)
@@ -72,21 +85,25 @@ static bool is_among(const pid_t *pids, size_t count, pid_t pid)
     return false;
 }
 
-/* Adds children of what is in the tree until a pass adds none. */
-size_t process_tree(pid_t root, pid_t *pids, size_t most)
+/* Adds children of what is in the tree until a pass adds none. The room is mapped, not allocated: a heap that has grown is a
+ * part of what children of this process begin their peak memory with. */
+size_t process_tree(pid_t root, const pid_t *but, size_t but_count, struct process *processes, size_t most)
 {
-    struct relation *relations = malloc(PROCESSES_MOST * sizeof *relations);
-    size_t count = 0, known = relations != NULL ? relations_read(relations, PROCESSES_MOST) : 0, before;
+    size_t size = PROCESSES_MOST * sizeof(struct process);
+    struct process *all = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t count = 0, known = all != MAP_FAILED ? processes_read(all, PROCESSES_MOST) : 0, before;
     for (size_t i = 0; i < known && count == 0 && most > 0; i++)
-        if (relations[i].pid == root)
-            pids[count++] = root;
+        if (all[i].pid == root)
+            processes[count++] = all[i];
     do {
         before = count;
         for (size_t i = 0; i < known && count < most; i++)
-            if (is_among(pids, count, relations[i].parent) && !is_among(pids, count, relations[i].pid))
-                pids[count++] = relations[i].pid;
+            if (is_among(processes, count, all[i].parent) && !is_among(processes, count, all[i].pid) &&
+                !is_one_of(but, but_count, all[i].pid))
+                processes[count++] = all[i];
     } while (count > before);
-    free(relations);
+    if (all != MAP_FAILED)
+        munmap(all, size);
     return count;
 }
 
@@ -137,21 +154,22 @@ static double switches_of(pid_t pid)
 
 struct tree_usage tree_usage_of(pid_t root)
 {
-    pid_t pids[TREE_MOST];
+    struct process processes[TREE_MOST];
     struct tree_usage usage = {0};
-    size_t count = process_tree(root, pids, TREE_MOST);
+    size_t count = process_tree(root, NULL, 0, processes, TREE_MOST);
     if (count == 0)
         return (struct tree_usage){NAN, NAN, NAN, NAN};
     for (size_t i = 0; i < count; i++) {
         struct stat_fields fields;
         char path[64];
-        if (stat_read(pids[i], &fields) != 0)
+        pid_t pid = processes[i].pid;
+        if (stat_read(pid, &fields) != 0)
             continue;
-        snprintf(path, sizeof path, "/proc/%d/status", (int)pids[i]);
-        usage.cpu_ns += cpu_ns_of(pids[i], &fields);
+        snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+        usage.cpu_ns += cpu_ns_of(pid, &fields);
         usage.page_faults += (double)(fields.minor_faults + fields.major_faults);
         usage.peak_bytes += number_behind(path, "VmHWM:") * 1024;
-        usage.context_switches += switches_of(pids[i]);
+        usage.context_switches += switches_of(pid);
     }
     return usage;
 }

@@ -10,8 +10,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Writes the ids of `root` and all its descendants, at most `most`. Returns how many there are; 0 without /proc. */
-size_t process_tree(pid_t root, pid_t *pids, size_t most);
+struct process {
+    pid_t pid, parent, session;
+};
+
+/* Writes `root` and all its descendants, at most `most`, but for the `but_count` processes of `but` and what is below
+ * them. Returns how many; 0 without /proc, or where /proc is that of others (another pid namespace). */
+size_t process_tree(pid_t root, const pid_t *but, size_t but_count, struct process *processes, size_t most);
 
 /* What a tree has used since it began. NaN: cannot be read. */
 struct tree_usage {

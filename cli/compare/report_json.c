@@ -6,9 +6,12 @@
  */
 #include "reports.h"
 
+#include "text.h"
+
 #include <cjson/cJSON.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void number_add(cJSON *object, const char *key, double value)
@@ -25,6 +28,14 @@ static void text_add(cJSON *object, const char *key, const char *text)
         cJSON_AddStringToObject(object, key, text);
     else
         cJSON_AddNullToObject(object, key);
+}
+
+/* Arguments may be no UTF-8, which JSON has to be. */
+static void command_add(cJSON *object, const char *key, const char *command)
+{
+    char *escaped = command != NULL ? text_escape(command, true) : NULL;
+    text_add(object, key, escaped);
+    free(escaped);
 }
 
 static void interval_add(cJSON *object, const char *key, const struct estimate *estimate)
@@ -182,8 +193,8 @@ static void texts_write(cJSON *root, const char *key, char *const *texts, size_t
 void report_json(struct buffer *text, const struct comparison *comparison)
 {
     cJSON *root = cJSON_CreateObject();
-    text_add(root, "command", comparison->command);
-    text_add(root, "load_command", comparison->load_command);
+    command_add(root, "command", comparison->command);
+    command_add(root, "load_command", comparison->load_command);
     text_add(root, "load_tool", comparison->load_tool);
     text_add(root, "machine", comparison->machine);
     number_add(root, "began_ns", (double)comparison->began_ns);

@@ -102,7 +102,7 @@ static void header_paint(const struct table *table)
 
 static void measures_head_paint(const struct table *table)
 {
-    static const char *const heads[] = {"without", "with", "ratio", "95 % interval", "itself"};
+    static const char *const heads[] = {"without", "with", "ratio", "95 % interval", "noise"};
     static const int widths[] = {VALUE_WIDTH, VALUE_WIDTH, RATIO_WIDTH, INTERVAL_WIDTH, RATIO_WIDTH};
     buffer_append_format(table->text, "%*s", NAME_WIDTH, "");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -202,7 +202,7 @@ static void outcome_words_append(struct buffer *text, const struct difference *d
     else
         buffer_append_text(text, "changes without the library too, not compared");
     if (difference->kind != VARIES && difference->lines_varying > 0)
-        buffer_append_format(text, "; %zu of %zu lines change without the library too, left out", difference->lines_varying,
+        buffer_append_format(text, "; %zu of %zu lines change without the library too: left out", difference->lines_varying,
                              difference->lines);
 }
 
@@ -238,8 +238,12 @@ static void spans_paint(const struct table *table)
     number_words_append(&words, isnan(spans->made) ? spans->arrived / (double)spans->runs : spans->made, "");
     cell_append(table, words.bytes, VALUE_WIDTH, NULL);
     buffer_clear(&words);
-    number_words_append(&words, spans->exported, " exported, ");
-    number_words_append(&words, spans->dropped, " dropped");
+    if (isnan(spans->made)) {
+        buffer_append_text(&words, "no accounts");
+    } else {
+        number_words_append(&words, spans->exported, " exported, ");
+        number_words_append(&words, spans->dropped, " dropped");
+    }
     if (spans->dropped_why != NULL)
         buffer_append_format(&words, " (%s)", spans->dropped_why);
     if (spans->sampled_out > 0) {
@@ -248,6 +252,8 @@ static void spans_paint(const struct table *table)
     }
     buffer_append_text(&words, "; ");
     number_words_append(&words, spans->arrived, " arrived");
+    if (table->comparison->load_command != NULL && spans->arrived > spans->exported)
+        buffer_append_text(&words, " (not every process gave its accounts)");
     if (table->comparison->load_command == NULL)
         buffer_append_format(&words, " in %zu run%s", spans->runs, spans->runs == 1 ? "" : "s");
     if (!isnan(spans->requests)) {
@@ -269,6 +275,8 @@ static void outcomes_paint(const struct table *table)
 
 static void left_out_paint(const struct table *table)
 {
+    if (table->comparison->load_command != NULL)
+        buffer_append_text(table->text, "\nleft out: output and files of the servers: they depend on how many requests came\n");
     const struct comparison *comparison = table->comparison;
     if (comparison->left_out_count > 0 || comparison->calls.left_out != NULL)
         buffer_append_text(table->text, "\n");

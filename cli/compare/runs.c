@@ -24,14 +24,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_TIMES = 10, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
+enum { GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_NEXT_MS = 1000, PATIENCE_TIMES = 10, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
 
 /* What one run gave. */
 struct run {
     struct child child;
     int stdout_fd, stderr_fd, files_fd;    /* -1: none */
     char *how_ended;
-    int left_behind;                       /* processes that it did not end itself */
     uint64_t spans;                        /* that arrived while it ran */
 };
 
@@ -40,12 +39,21 @@ struct runs {
     struct comparison *comparison;
     struct contents *contents[OUTCOME_COUNT];
     int patience_ms;                       /* of a run with the library; -1 until a run without has been timed */
+    bool has_hung;                         /* one did: the others are given less */
     int left_behind;
 };
 
 static double milliseconds(const struct child *child)
 {
     return (double)(child->ended_ns - child->began_ns) / 1e6;
+}
+
+/* The exit status of this command when a program cannot be started. What it lacks itself is not the program's fault. */
+int start_failure(const char *program, int error)
+{
+    bool is_own = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
+    own_failure("compare: %s%s: %s", is_own ? "cannot start " : "", program, error == ENOENT ? "not found" : strerror(error));
+    return is_own ? EXIT_OWN_FAILURE : error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
 }
 
 /* ---- one run ---- */
@@ -72,11 +80,13 @@ static void run_wait(struct runs *runs, struct run *run, int patience_ms)
     if (answer != WAIT_ENDED)
         child_end(&run->child, GRACE_MS);
     if (answer == WAIT_TIMEOUT) {
-        buffer_append_format(&late, "had not ended after %d s", patience_ms / 1000);
+        buffer_append_format(&late, "had not ended");
+        if (!runs->has_hung)
+            runs->patience_ms -= PATIENCE_MS - PATIENCE_NEXT_MS;
+        runs->has_hung = true;
     }
     run->how_ended = late.len > 0 ? late.bytes : answer == WAIT_ENDED ? exit_text(run->child.wait_status) : NULL;
-    if (answer == WAIT_ENDED)
-        runs->left_behind += run->left_behind = child_end_rest(&run->child, GRACE_MS);
+    runs->left_behind += children_end_orphans(GRACE_MS);
 }
 
 /* Returns 0, or the exit status of this command. */
@@ -86,7 +96,9 @@ static int run_program(struct runs *runs, struct run *run, char **environment, i
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
     char **arguments = arguments_expand(setting->program, 0, directory);
     uint64_t spans_before = intake_span_count();
-    int error = run_open(run) ? 0 : errno;
+    int error = setting->directory != NULL && directory == NULL ? errno : 0;
+    if (!run_open(run) && error == 0)
+        error = errno;
     struct child_wishes wishes = {arguments, environment, run->stdout_fd, run->stderr_fd};
     if (error == 0)
         error = child_start(&run->child, &wishes);
@@ -100,8 +112,7 @@ static int run_program(struct runs *runs, struct run *run, char **environment, i
     free(directory);
     if (error == 0)
         return 0;
-    own_failure("compare: %s: %s", setting->program[0], error == ENOENT ? "not found" : strerror(error));
-    return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+    return start_failure(setting->program[0], error);
 }
 
 /* ---- what it gave ---- */
@@ -146,10 +157,15 @@ static void samples_take(struct comparison *comparison, enum variant variant, co
         measure_add(&comparison->measures[i], variant, samples[i]);
 }
 
+/* The first, or the first with the library that is unlike the first without. */
 static void outcome_text_set(struct outcome *outcome, enum variant variant, const char *text)
 {
-    if (outcome->text[variant] == NULL)
-        outcome->text[variant] = memory_copy_text(text);
+    const char *without = outcome->text[BASELINE], *with_it = outcome->text[INSTRUMENTED];
+    bool is_news = variant == INSTRUMENTED && without != NULL && with_it != NULL && strcmp(without, with_it) == 0;
+    if (outcome->text[variant] != NULL && !is_news)
+        return;
+    free(outcome->text[variant]);
+    outcome->text[variant] = memory_copy_text(text);
 }
 
 /* Takes the run's files over. */
@@ -217,7 +233,7 @@ static int pass_run(struct runs *runs, enum variant variant, struct system_call_
     struct child_wishes wishes = {arguments_expand(setting->program, 0, directory), setting->environment[variant],
                                   output_file("stdout"), output_file("stderr")};
     struct traced traced;
-    int error = traced_start(&traced, &wishes);
+    int error = setting->directory != NULL && directory == NULL ? errno : traced_start(&traced, &wishes);
     if (error == 0) {
         enum { TRACED_TIMES = 50 };
         enum wait_answer answer = child_wait(&traced.tracer, (int)fmin((double)runs->patience_ms * TRACED_TIMES, 1e9));
@@ -278,7 +294,7 @@ static void outcomes_take(struct runs *runs)
 static void left_behind_tell(struct runs *runs)
 {
     struct buffer text = {0};
-    buffer_append_format(&text, "what %d processes did that a run had left behind: they were ended", runs->left_behind);
+    buffer_append_format(&text, "processes that runs left behind, %d in all: they were ended", runs->left_behind);
     if (runs->left_behind > 0)
         comparison_leave_out(runs->comparison, text.bytes);
     else
@@ -289,7 +305,7 @@ int compare_runs(const struct setting *setting, struct comparison *comparison)
 {
     struct runs runs = {.setting = setting, .comparison = comparison, .patience_ms = -1};
     for (size_t i = 0; i < OUTCOME_COUNT; i++)
-        runs.contents[i] = contents_create();
+        runs.contents[i] = contents_create(i != OUTCOME_EXIT);
     measures_make(comparison);
     progress_begin(2 + setting->rounds * VARIANT_COUNT + (setting->follows_calls ? 2 * PASSES : 0), "run");
     int status = warm_up(&runs);

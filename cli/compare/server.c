@@ -45,20 +45,20 @@ static bool port_listens(int port)
 
 /* ---- commands ---- */
 
-/* Runs a command of the user's to its end. 0 if it ended well; *said, if not NULL, becomes what it printed. */
+/* Runs a command of the user's to its end. 0 if it ended well, -1 if it had to be ended; *said, if not NULL, becomes what it printed. */
 static int command_run(const struct server *server, const char *command, int limit_ms, char **said, double *wall_ns)
 {
     char *text = text_expand(command, server->port, server->directory ? server->directory : "");
     char *arguments[] = {"/bin/sh", "-c", text, NULL};
     int output_fd = output_file("output");
-    struct child child;
+    struct child child = {0};
     struct child_wishes wishes = {arguments, server->setting->environment[BASELINE], output_fd, output_fd};
     int status = child_start(&child, &wishes);
     enum wait_answer answer = status == 0 ? child_wait(&child, limit_ms) : WAIT_ENDED;
-    if (answer != WAIT_ENDED)
-        child_end(&child, 0);
-    if (status == 0)
+    if (status == 0) {
+        child_end(&child, GRACE_MS);       /* what it has left running would run beside the next one */
         status = answer == WAIT_ENDED ? child.wait_status : -1;
+    }
     if (wall_ns != NULL)
         *wall_ns = (double)(child.ended_ns - child.began_ns);
     if (said != NULL)
@@ -68,9 +68,12 @@ static int command_run(const struct server *server, const char *command, int lim
     return status;
 }
 
-/* The last lines of a text, for a message. */
-static const char *tail_of(const char *text)
+/* The last lines of a text, for a message; the library's own accounts, which are the very last, are none. */
+static const char *tail_of(char *text)
 {
+    char *accounts = strstr(text, "spanload: pid=");
+    if (accounts != NULL)
+        *accounts = '\0';
     size_t len = strlen(text);
     if (len <= TAIL)
         return text;
@@ -161,7 +164,7 @@ char *server_end(struct server *server)
 
 /* ---- load ---- */
 
-static char *load_complaint(const struct server *server, const char *what, const char *said)
+static char *load_complaint(const struct server *server, const char *what, char *said)
 {
     struct buffer text = {0};
     buffer_append_format(&text, "the load on the server %s %s%s%s", server->name, what, said[0] != '\0' ? "; it said:\n" : "",
@@ -169,12 +172,23 @@ static char *load_complaint(const struct server *server, const char *what, const
     return text.bytes;
 }
 
-char *server_load(struct server *server, struct load_turn *turn)
+/* How the server ended while it was loaded, or NULL. */
+static char *death_of(struct server *server)
+{
+    struct child *process = server_process(server);
+    if (!process->has_ended && child_wait(process, 0) != WAIT_ENDED)
+        return NULL;
+    char *how = exit_text(process->wait_status), *text = complaint(server, "ended under load, with ", how);
+    free(how);
+    return text;
+}
+
+char *server_load(struct server *server, int limit_ms, struct load_turn *turn)
 {
     struct child *process = server_process(server);
     struct tree_usage before = tree_usage_of(process->pid);
-    char *said, *problem = NULL;
-    int status = command_run(server, server->setting->load, -1, &said, &turn->wall_ns);
+    char *said;
+    int status = command_run(server, server->setting->load, limit_ms, &said, &turn->wall_ns);
     struct tree_usage after = tree_usage_of(process->pid);
     turn->used = (struct tree_usage){
         .cpu_ns = after.cpu_ns - before.cpu_ns,
@@ -183,12 +197,15 @@ char *server_load(struct server *server, struct load_turn *turn)
         .peak_bytes = after.peak_bytes,
     };
     const char *unread = load_report_read(said, &turn->report);
-    if (status != 0)
+    char *problem = death_of(server);
+    if (problem == NULL && status == -1)
+        problem = load_complaint(server, "did not end in time", said);
+    else if (problem == NULL && status != 0)
         problem = load_complaint(server, "failed", said);
-    else if (unread != NULL)
+    else if (problem == NULL && unread != NULL)
         problem = load_complaint(server, unread, said);
-    else if (process->has_ended || child_wait(process, 0) == WAIT_ENDED)
-        problem = complaint(server, "ended under load", "");
+    else if (problem == NULL && (turn->report.rate == 0 || turn->report.requests == 0))
+        problem = load_complaint(server, "had no request answered", said);
     free(said);
     return problem;
 }

@@ -25,7 +25,8 @@ struct server {
  * ended all the same. *error becomes an errno where it could not be started. */
 char *server_start(struct server *server, const struct setting *setting, const char *name, char **environment, bool is_traced, int *error);
 
-/* Ends it and reads what it said on standard error. NULL if it never ran; else to be freed. */
+/* Ends it and reads what it said on standard error. NULL if it never ran; else to be freed. What left its session lives on, until
+ * children_end_orphans(). */
 char *server_end(struct server *server);
 
 /* What one turn of the load gave. */
@@ -35,8 +36,9 @@ struct load_turn {
     struct tree_usage used;                /* by the server meanwhile; the peak is that of its life */
 };
 
-/* Loads it once. Returns NULL, or what went wrong (to be freed). Interrupted, it returns a text too. */
-char *server_load(struct server *server, struct load_turn *turn);
+/* Loads it once, for at most limit_ms (-1: as long as it takes). Returns NULL, or what went wrong (to be freed). Interrupted, it returns
+ * a text too. */
+char *server_load(struct server *server, int limit_ms, struct load_turn *turn);
 
 /* Free ports of 127.0.0.1, all different. False: there are none. */
 bool ports_find(int *ports, size_t count);

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,13 +107,13 @@ char *arguments_text(char **arguments)
 
 /* ---- environments ---- */
 
-/* Each is a copy of this process's as it would be; this process's own is put back. */
-static void environments_make(struct setting *setting, const char *library, bool has_helpers, int port)
+/* All variants are told the same receiver: a program that exports by itself does so in each. */
+void setting_make_environments(struct setting *setting, const char *library, bool has_helpers, int port)
 {
+    environment_set_receiver(port);
     setting->environment[BASELINE] = texts_copy(environ);
     setting->environment[BASELINE_AGAIN] = texts_copy(environ);
     environment_preload(library, has_helpers);
-    environment_set_receiver(port);
     setting->environment[INSTRUMENTED] = texts_copy(environ);
     setenv("SPANLOAD_LOG", "info", 1);
     setting->environment_accounts = texts_copy(environ);
@@ -122,17 +122,25 @@ static void environments_make(struct setting *setting, const char *library, bool
 
 /* ---- directories ---- */
 
-static int entry_remove(const char *path, const struct stat *status, int type, struct FTW *place)
+/* A directory comes twice: before it is opened, when what the program left of its permissions may be too little to go on,
+ * and when it is empty. */
+static void entry_remove(const FTSENT *entry)
 {
-    (void)status, (void)type, (void)place;
-    remove(path);
-    return 0;
+    if (entry->fts_info != FTS_D)
+        remove(entry->fts_accpath);
+    else if ((entry->fts_statp->st_mode & S_IRWXU) != S_IRWXU)
+        chmod(entry->fts_accpath, (entry->fts_statp->st_mode & 07777) | S_IRWXU);
 }
 
 static void directory_remove(const char *path)
 {
-    enum { DESCRIPTORS = 16 };
-    nftw(path, entry_remove, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+    char *paths[] = {memory_copy_text(path), NULL};
+    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    for (FTSENT *entry; walk != NULL && (entry = fts_read(walk)) != NULL;)
+        entry_remove(entry);
+    if (walk != NULL)
+        fts_close(walk);
+    free(paths[0]);
 }
 
 static char *directory_make(void)
@@ -156,26 +164,27 @@ char *setting_directory(const struct setting *setting, const char *name)
     struct buffer path = {0};
     buffer_append_format(&path, "%s/%s", setting->directory, name);
     directory_remove(path.bytes);
-    mkdir(path.bytes, 0755);
-    return path.bytes;
+    if (mkdir(path.bytes, 0755) == 0)
+        return path.bytes;
+    int error = errno;
+    buffer_finish(&path);
+    errno = error;
+    return NULL;
 }
 
-char *setting_begin(struct setting *setting, const char *library, bool has_helpers, int port)
+bool setting_make_directory(struct setting *setting)
 {
-    environments_make(setting, library, has_helpers, port);
-    bool needs_directory = arguments_have(setting->program, "{dir}") || (setting->load != NULL && text_has(setting->load, "{dir}"));
-    if (!needs_directory || (setting->directory = directory_make()) != NULL)
-        return NULL;
-    struct buffer problem = {0};
-    buffer_append_format(&problem, "cannot make a directory for {dir} in $TMPDIR or /tmp: %s", strerror(errno));
-    return problem.bytes;
+    const char *const commands[] = {setting->load, setting->ready};
+    bool is_wanted = arguments_have(setting->program, "{dir}");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        is_wanted |= commands[i] != NULL && text_has(commands[i], "{dir}");
+    if (is_wanted)
+        setting->directory = directory_make();
+    return !is_wanted || setting->directory != NULL;
 }
 
-void setting_finish(struct setting *setting)
+void setting_remove_directory(struct setting *setting)
 {
-    for (int variant = 0; variant < VARIANT_COUNT; variant++)
-        arguments_destroy(setting->environment[variant]);
-    arguments_destroy(setting->environment_accounts);
     if (setting->directory != NULL)
         directory_remove(setting->directory);
     free(setting->directory);
@@ -197,7 +206,7 @@ char *exit_text(int wait_status)
 {
     struct buffer text = {0};
     if (WIFSIGNALED(wait_status))
-        buffer_append_format(&text, "signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+        buffer_append_format(&text, "signal %d", WTERMSIG(wait_status));
     else
         buffer_append_format(&text, "%d", WEXITSTATUS(wait_status));
     return text.bytes;

@@ -23,11 +23,13 @@ struct setting {
     char *directory;                       /* of this comparison; absolute */
 };
 
-/* Makes the environments and the directory. Variables of this process are not changed. `library` is an absolute path.
- * NULL, or a sentence about what failed (to be freed). */
-char *setting_begin(struct setting *setting, const char *library, bool has_helpers, int port);
+/* Makes the directory, if {dir} is anywhere. False with errno. */
+bool setting_make_directory(struct setting *setting);
 /* Removes the directory and all in it. */
-void setting_finish(struct setting *setting);
+void setting_remove_directory(struct setting *setting);
+
+/* Makes the environments: the library at this absolute path, spans to this port. */
+void setting_make_environments(struct setting *setting, const char *library, bool has_helpers, int port);
 
 bool text_has(const char *text, const char *placeholder);
 bool arguments_have(char **arguments, const char *placeholder);
@@ -37,7 +39,8 @@ char *text_expand(const char *text, int port, const char *directory);
 char **arguments_expand(char **arguments, int port, const char *directory);
 void arguments_destroy(char **arguments);
 
-/* Makes an empty directory of that name in the setting's own, removing what was there. Its path. */
+/* Makes an empty directory of that name in the setting's own, removing what was there, whatever its permissions. Its path;
+ * NULL with errno if it cannot be made. */
 char *setting_directory(const struct setting *setting, const char *name);
 
 /* The order of the variants in a round: over six rounds, each has each place twice, and follows each other one equally often. */
@@ -46,7 +49,7 @@ const enum variant *round_order(size_t round);
 /* The arguments as one types them in a shell. */
 char *arguments_text(char **arguments);
 
-/* "exit status" as text: "0", "signal 11 (Segmentation fault)". */
+/* "exit status" as text: "0", "signal 11". */
 char *exit_text(int wait_status);
 
 /* An empty file in memory to which a program's output is appended; -1 with errno. */

@@ -34,6 +34,7 @@
 struct traced_shared {
     struct system_call_counts counts;
     volatile int state;                    /* 0: not yet; STATE_RUNS; else -errno */
+    volatile pid_t program;
 };
 
 enum { STATE_RUNS = 1 };
@@ -64,10 +65,8 @@ const char *system_call_name(size_t number)
 static void program_begin(const struct child_wishes *wishes, int gate_fd)
 {
     char byte;
-    if (read(gate_fd, &byte, 1) != 1 || dup2(wishes->stdout_fd, 1) < 0 || dup2(wishes->stderr_fd, 2) < 0)
-        _exit(127);
-    child_restore_signals();
-    execvpe(wishes->argv[0], wishes->argv, wishes->environment);
+    if (read(gate_fd, &byte, 1) == 1)
+        child_become(wishes);
     _exit(127);
 }
 
@@ -110,7 +109,7 @@ static void stop_attend(struct tracer *tracer, pid_t pid, int wait_status)
     ptrace(stops_group ? PTRACE_LISTEN : PTRACE_SYSCALL, pid, NULL, is_signal ? (unsigned long)number : 0);
 }
 
-/* Until the program itself has ended: what it leaves behind goes on untraced, or is ended by the caller. */
+/* Until the program itself has ended: what it leaves behind is killed as the tracer ends. */
 static void program_follow(struct tracer *tracer)
 {
     int wait_status;
@@ -134,6 +133,7 @@ static int tracer_run(void *context)
         return 1;
     }
     tracer->program = fork();
+    tracer->shared->program = tracer->program;
     if (tracer->program == 0)
         program_begin(tracer->wishes, gate[0]);
     int error = tracer->program > 0 ? program_seize(tracer) : -errno;
@@ -179,6 +179,8 @@ struct system_call_counts traced_counts(const struct traced *traced)
 
 void traced_end(struct traced *traced, int grace_ms)
 {
+    if (!traced->tracer.has_ended && traced->shared->program > 0)
+        kill(traced->shared->program, SIGTERM);            /* the tracer itself ends with it, and is deaf meanwhile */
     child_end(&traced->tracer, grace_ms);
     munmap(traced->shared, sizeof *traced->shared);
     traced->shared = NULL;

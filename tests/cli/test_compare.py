@@ -154,6 +154,21 @@ def test_of_output_that_always_changes_nothing_is_said(tmp_path):
     assert "changes from run to run without the library too, nothing can be said" in done.stdout
 
 
+def test_an_exit_status_that_was_never_seen_without_the_library_is_a_difference(tmp_path):
+    """Also where it varies without."""
+    flaky = f"echo x >>{tmp_path}/n; exit $(($(wc -l <{tmp_path}/n) % 2))"
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *under_preload("kill -SEGV $$", flaky))
+    assert done.returncode == 1
+    assert report["exit"]["result"] == "different" and report["exit"]["instrumented"] == "signal 11"
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "sh", "-c", flaky)
+    assert done.returncode == 0 and report["exit"]["result"] == "same"
+
+
+def test_where_every_line_changes_anyway_nothing_is_called_the_same():
+    done = compare(*FEW, "--no-syscalls", "--", *under_preload("echo FATAL", "echo took $$ ms"))
+    assert "standard output: changes from run to run without the library too, nothing can be said" in done.stdout
+
+
 @pytest.mark.parametrize(("there", "otherwise", "status"), [
     ("echo a >{dir}/f", "echo a >{dir}/f", 0),
     ("echo b >{dir}/f", "echo a >{dir}/f", 1),
@@ -188,7 +203,7 @@ def test_a_program_that_hangs_with_the_library_is_ended_and_told():
     began = time.monotonic()
     done = compare("--runs", "1", "--no-syscalls", "--", *under_preload("sleep 1000"), timeout=100)
     assert done.returncode == 1
-    assert "had not ended after 10 s" in done.stdout
+    assert re.search(r"^exit status +0 +had not ended +different in 1 of 1 runs", done.stdout, re.M)
     assert time.monotonic() - began < 60
 
 
@@ -239,8 +254,11 @@ def test_peak_memory_and_page_faults_are_the_programs_own(tmp_path):
     _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *eats)
     assert 59e6 < report["rss"]["instrumented"] - report["rss"]["baseline"] < 63e6
     assert report["page_faults"]["instrumented"] > report["page_faults"]["baseline"]
-    _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "true")
-    assert report["rss"]["baseline"] < 2.5e6
+    (tmp_path / "least.c").write_text("int main(void) { return 0; }")
+    subprocess.run(["cc", "-O2", tmp_path / "least.c", "-o", tmp_path / "least"], check=True)
+    few, many = (compared(tmp_path, "--runs", runs, "--no-syscalls", "--", tmp_path / "least")[1]["rss"] for runs in (6, 300))
+    assert few["baseline"] < 1.2e6 and few["instrumented"] - few["baseline"] > 1e5
+    assert abs(many["baseline"] - few["baseline"]) < 5e4 and abs(many["instrumented"] - few["instrumented"]) < 1e5
 
 
 def test_context_switches_are_counted(tmp_path):
@@ -399,7 +417,7 @@ def test_where_ptrace_is_denied_the_rest_is_still_compared(tmp_path):
 
 def test_system_calls_can_be_left_out():
     done = compare("--runs", "1", "--no-syscalls", "--", "true")
-    assert "left out: system calls: --no-syscalls" in done.stdout
+    assert "left out: system calls: not asked for (--no-syscalls)" in done.stdout
 
 
 # ---- spans ----
@@ -411,6 +429,26 @@ def test_the_spans_of_each_run_are_counted(tmp_path):
     assert report["spans"] == {**report["spans"], "baseline": 0, "instrumented": 2, "made": 2, "exported": 2, "dropped": 0, "arrived": 12, "runs": 6,
                                "requests": None, "ratio": None, "interval": None}
     assert "2 exported, 0 dropped; 12 arrived in 6 runs" in done.stdout
+
+
+def test_a_program_without_the_library_is_told(tmp_path):
+    """A static one."""
+    (tmp_path / "static.c").write_text("int main(void) { return 0; }")
+    subprocess.run(["cc", "-static", tmp_path / "static.c", "-o", tmp_path / "static"], check=True)
+    assert "no sign of the library in the program" in compare("--runs", "2", "--no-syscalls", "--", tmp_path / "static").stdout
+    assert "no sign" not in compare("--runs", "2", "--no-syscalls", "--", "true").stdout
+
+
+def test_the_helpers_of_runtimes_are_not_in_the_baseline(tmp_path):
+    place = tmp_path / "lib"
+    (place / "runtime" / "python").mkdir(parents=True)
+    (place / "runtime" / "python" / "sitecustomize.py").touch()
+    (place / "libspanload.so").write_bytes(Path(LIBRARY).read_bytes())
+    done = subprocess.run([SPANLOAD, "run", "--library", place / "libspanload.so", "--", SPANLOAD, "compare", "--library", place / "libspanload.so",
+                           "--runs", "2", "--no-syscalls", "--", "sh", "-c", "echo P=$PYTHONPATH"],
+                          env=environment(PYTHONPATH="/mine"), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "-P=/mine\n" in done.stdout and f"+P={place}/runtime/python:/mine\n" in done.stdout
 
 
 def test_the_baseline_is_without_the_library_even_where_everything_is_preloaded(tmp_path):
@@ -455,6 +493,17 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_runs(tmp_path):
     assert full.returncode == 125
 
 
+def test_the_json_may_go_to_standard_output(tmp_path):
+    for name in ("-", "/dev/stdout"):
+        done = compare("--runs", "1", "--no-syscalls", "--json", name, "--", "true")
+        assert json.loads(done.stdout)["rounds"] == 1 and "wall time" in done.stderr
+
+
+def test_arguments_that_are_not_utf8_still_make_valid_json(tmp_path):
+    _, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "echo", os.fsdecode(b"\xff\x1b"))
+    assert "\\xff\\x1b" in report["command"]
+
+
 def test_a_report_replaces_what_was_there(tmp_path):
     report = tmp_path / "report.json"
     report.write_text("x" * 1_000_000)
@@ -471,7 +520,7 @@ def test_a_report_replaces_what_was_there(tmp_path):
     ["--nonsense", "true"], ["--", "echo", "{port}"], ["--load", "true", "--", "server"],
     ["--load", "true", "--ready-port", "x", "--", "server", "{port}"], ["--load", "true", "--ready-port", "70000", "--", "server", "{port}"],
     ["--load", "true", "--ready", "true", "--ready-port", "1", "--", "server", "{port}"], ["--load", "true", "--", "server", "{dir}"],
-    ["--no-syscalls=yes", "true"],
+    ["--no-syscalls=yes", "true"], ["--json", "/tmp/x", "--html", "/tmp/x", "true"],
 ])
 def test_wrong_usage_is_one_line_and_status_2(arguments):
     done = compare(*arguments)
@@ -545,18 +594,62 @@ def test_interrupting_it_ends_what_it_started(tmp_path, number):
 
 def test_what_it_started_does_not_outlive_it_when_it_is_killed(tmp_path):
     seconds = f"799.{os.getpid()}"
-    running = subprocess.Popen([SPANLOAD, "compare", "--", "sleep", seconds], stdout=subprocess.DEVNULL, env=environment())
+    running = subprocess.Popen([SPANLOAD, "compare", "--", "sh", "-c", f"setsid sleep {seconds} & sleep {seconds}", "{dir}"],
+                               stdout=subprocess.DEVNULL, env=environment(TMPDIR=str(tmp_path)))
     assert appeared(f"sleep {seconds}")
     running.kill()
     running.wait()
-    assert gone(f"sleep {seconds}") and gone(f"compare -- sleep {seconds}")
+    assert gone(f"sleep {seconds}") and gone(f"-- sh -c setsid sleep {seconds}")
+    assert not list(tmp_path.glob("spanload-compare-*"))
 
 
 def test_what_a_run_leaves_behind_is_ended_and_told(tmp_path):
     seconds = f"788.{os.getpid()}"
     done = compare("--runs", "2", "--no-syscalls", "--", "sh", "-c", f"setsid sleep {seconds} & sleep {seconds} & exit 0")
     assert gone(f"sleep {seconds}", 0)
-    assert re.search(r"left out: what \d+ processes did that a run had left behind", done.stdout)
+    assert re.search(r"left out: processes that runs left behind, \d+ in all: they were ended", done.stdout)
+
+
+def test_processes_that_were_there_before_are_left_alone():
+    """Children of the shell that has become the command."""
+    seconds = f"777.{os.getpid()}"
+    done = subprocess.run(["sh", "-c", f"sleep {seconds} >/dev/null 2>&1 & echo $!; exec {SPANLOAD} compare --runs 2 --no-syscalls -- true >/dev/null"],
+                          env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    try:
+        assert processes_with(f"sleep {seconds}")
+    finally:
+        os.kill(int(done.stdout), signal.SIGKILL)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    running = subprocess.Popen(["nohup", SPANLOAD, "compare", "--runs", "2", "--no-syscalls", "--", "sleep", "0.3"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, env=environment(), text=True)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGHUP)
+    out, _ = running.communicate(timeout=30)
+    assert running.returncode == 0 and "wall time" in out
+
+
+def test_standard_input_is_empty_in_every_run_the_traced_ones_too():
+    with subprocess.Popen(["sleep", "60"], stdout=subprocess.PIPE) as never:
+        done = subprocess.run([SPANLOAD, "compare", "--runs", "1", "--", "cat"], env=environment(), stdin=never.stdout, capture_output=True, text=True,
+                              timeout=30)
+        never.kill()
+    assert done.returncode == 0 and "system calls " in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_files_change_nothing(tmp_path, closed):
+    report = tmp_path / "report.json"
+    command = f"exec '{SPANLOAD}' compare --runs 2 --no-syscalls --json {report} -- sh -c 'echo out; echo err >&2' {closed}"
+    assert subprocess.run(["sh", "-c", command], env=environment(), capture_output=True, timeout=60).returncode in (0, 125)
+    assert json.loads(report.read_text())["output"]["stdout"]["instrumented"] == 4
+
+
+def test_a_program_that_wants_the_terminal_does_not_stop_it():
+    seen, status = read_terminal(["--runs", "1", "--no-syscalls", "--", "sh", "-c", "read x </dev/tty; true"], environment(TERM="xterm"))
+    assert status == 0
 
 
 def read_terminal(arguments, env):
@@ -592,7 +685,7 @@ def test_what_is_short_shows_no_progress():
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become somebody else")
 def test_any_user_may_without_a_home_or_a_directory_to_write_to(tmp_path):
     done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", SPANLOAD, "compare", *FEW, "--", "sh", "-c", "id -u"],
-                          env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent"}, cwd="/", capture_output=True, text=True, timeout=60)
+                          env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent", "SPANLOAD_LIBRARY": LIBRARY}, cwd="/", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "system calls " in done.stdout
 
@@ -658,7 +751,40 @@ def test_answers_that_fail_with_the_library_are_a_difference(tmp_path):
     done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", AB, "--", *fails)
     assert done.returncode == 1
     assert report["errors"]["instrumented"] == 200 and report["errors"]["baseline"] == 0
-    assert "errors under load: 0 without the library, 0 again without, 400 with it" in done.stdout
+    assert "errors under load, more with the library: 0 without the library, 0 again without, 400 with it" in done.stdout
+
+
+def test_more_failed_answers_than_by_chance_are_a_difference_and_a_few_are_none(tmp_path):
+    seen = []
+    for library, more in ((30, True), (3, False)):
+        load = f'case {{port}} in $(cat {tmp_path}/port)) echo errors: {library};; *) echo errors: 2;; esac; echo rate: 10'
+        serves = server(tmp_path, beginning=f'HAS_LIBRARY and open("{tmp_path}/port", "w").write(sys.argv[1])')
+        done = compare("--runs", "1", "--no-syscalls", "--load", load, "--", *serves)
+        seen.append((done.returncode, f"errors under load{', more with the library' if more else ''}: 2 without" in done.stdout))
+    assert seen == [(1, True), (0, True)]
+
+
+def test_a_load_that_hangs_with_the_library_is_a_difference(tmp_path):
+    hangs = server(tmp_path, "time.sleep(1000 if HAS_LIBRARY else 0); status = 200")
+    done = compare("--runs", "1", "--no-syscalls", "--load", "curl -s -o /dev/null http://127.0.0.1:{port}/ && echo rate: 5", "--", *hangs, timeout=60)
+    assert done.returncode == 1 and "the load on the server with the library did not end in time" in done.stderr
+
+
+def test_helpers_of_a_server_live_as_long_as_all_servers(tmp_path):
+    """What left its session is not ended with another server."""
+    serves = [*script(tmp_path, """
+import os, signal, subprocess, sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+helper = subprocess.Popen(["setsid", "-f", "sh", "-c", f"echo $$ >{sys.argv[2]}/helper; exec sleep 755"])
+def end(*_):
+    time.sleep(0.2)
+    os._exit(0 if os.path.exists(f"/proc/{int(open(sys.argv[2] + '/helper').read())}") else 9)
+signal.signal(signal.SIGTERM, end)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), BaseHTTPRequestHandler).serve_forever()
+"""), "{port}", "{dir}"]
+    done, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--load", "echo rate: 5", "--", *serves)
+    assert done.returncode == 0 and report["exit"]["baseline"] == report["exit"]["instrumented"] == "0", done.stdout
+    assert gone("sleep 755", 0)
 
 
 def test_a_server_that_does_not_come_up_with_the_library_is_a_difference(tmp_path):
@@ -675,7 +801,7 @@ def test_a_server_that_does_not_come_up_at_all_cannot_be_compared(tmp_path):
     assert "the server without the library ended before it was ready, with 1" in done.stderr
 
 
-@pytest.mark.parametrize(("load", "words"), [("exit 3", "failed"), ("echo hello", "it said:\nhello"), ("no-such-tool", "not found")])
+@pytest.mark.parametrize(("load", "words"), [("exit 3", "failed"), ("echo rate: 0", "had no request answered"), ("echo hello", "it said:\nhello"), ("no-such-tool", "not found")])
 def test_a_load_that_fails_or_says_nothing_is_told(tmp_path, load, words):
     done = compare("--runs", "2", "--load", load, "--", *server(tmp_path))
     assert done.returncode == 125

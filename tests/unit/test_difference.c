@@ -23,9 +23,9 @@ static int content_of(const char *bytes, size_t len)
     return fd;
 }
 
-static struct difference compared(const char *const *without, const char *const *with)
+static struct difference compared(bool masks, const char *const *without, const char *const *with)
 {
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(masks);
     for (size_t i = 0; i < RUNS_MOST; i++) {
         if (without[i] != NULL)
             contents_add_text(contents, false, without[i]);
@@ -75,12 +75,20 @@ Test(difference, tells_the_same_from_different_and_from_what_varies_anyway)
         {{"a\n1\nb\n", "a\n2\nb\n"}, {"a\n3\nb"}, DIFFERENT, 1, 3, 1},
         /* that it varies is seen only after the library's */
         {{"a\n1\n", "a\n1\n", "a\n2\n"}, {"a\n3\n", "a\n4\n", "a\n5\n"}, SAME, 0, 2, 1},
-        {{"a\n1\n", "a\n1\n", "b\n2\n"}, {"a\n1\n", "c\n4\n"}, SAME, 0, 2, 2},
-        /* all of it is a clock */
-        {{"1", "2"}, {"3"}, SAME, 0, 1, 1},
-        {{"1", "2"}, {"3\n"}, SAME, 0, 1, 1},
+        {{"a\n1\n", "a\n1\n", "b\n2\n"}, {"a\n1\n", "c\n4\n"}, VARIES, 1, 2, 2},
+        /* all of it is a clock: nothing is left to compare */
+        {{"took 1234 ms", "took 1235 ms"}, {"FATAL"}, VARIES, 1, 1, 1},
+        {{"1", "2"}, {"3", "3", "2"}, VARIES, 2, 1, 1},
+        {{"1", "2"}, {"3\n"}, VARIES, 1, 1, 1},
+        {{"1\n2\n", "3\n4\n"}, {"5\n6\n"}, VARIES, 1, 2, 2},
+        {{"1\n2\n", "3\n4\n"}, {"1\n4\n"}, VARIES, 1, 2, 2},
+        {{"1", "2"}, {"2", "1", "1"}, SAME, 0, 1, 0},
+        {{"1\n", "2\n", "3\n"}, {NULL, NULL, "3\n"}, SAME, 0, 1, 0},
+        {{"1\n", "2\n", "2\n", "4\n"}, {"3\n", NULL, "4\n", "3\n"}, VARIES, 2, 1, 1},
+        {{"1\n", "2\n", "2\n", "3\n"}, {NULL, NULL, "3\n"}, SAME, 0, 1, 0},
+        /* but not how many lines there are */
         {{"1", "2"}, {"3\n4"}, DIFFERENT, 1, 1, 1},
-        {{"1\n2\n", "3\n4\n"}, {"5\n6\n"}, SAME, 0, 2, 2},
+        {{"1", "2"}, {"3", "", "3\n4", "2"}, DIFFERENT, 2, 1, 1},
         /* seen without it too, if only once */
         {{"a\n", "a\n", "a\n", "b\nc\n"}, {"b\nc\n", "a\n"}, SAME, 0, 1, 0},
         {{"a\n", "", "a\n"}, {"", "", ""}, SAME, 0, 1, 0},
@@ -92,6 +100,7 @@ Test(difference, tells_the_same_from_different_and_from_what_varies_anyway)
         /* excused by a line that varies, until that is seen */
         {{"1\n", "2\n", "2\n3\n"}, {NULL, "4\n"}, VARIES, 1, 1, 1},
         {{"1\n", "2\n", "2\n3\n"}, {NULL, "2\n"}, SAME, 0, 1, 0},
+        {{"1\n", "2\n", "2\n3\n", "4\n"}, {NULL, "4\n"}, SAME, 0, 1, 0},
         /* nothing to compare */
         {{NULL}, {NULL}, SAME, 0, 0, 0},
         {{"a\n"}, {NULL}, SAME, 0, 0, 0},
@@ -99,7 +108,7 @@ Test(difference, tells_the_same_from_different_and_from_what_varies_anyway)
     };
     size_t descriptors = descriptors_count();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct difference difference = compared(rows[i].without, rows[i].with);
+        struct difference difference = compared(true, rows[i].without, rows[i].with);
         cr_expect_eq(difference.kind, rows[i].kind, "row %zu: %d", i, difference.kind);
         cr_expect_eq(difference.runs_different, rows[i].runs_different, "row %zu: %zu runs", i, difference.runs_different);
         cr_expect_eq(difference.lines, rows[i].lines, "row %zu: %zu lines", i, difference.lines);
@@ -108,6 +117,36 @@ Test(difference, tells_the_same_from_different_and_from_what_varies_anyway)
         free(difference.diff);
     }
     cr_expect_eq(descriptors_count(), descriptors, "all descriptors are closed");
+}
+
+/* Exit statuses: what is not to be masked. */
+Test(difference, what_is_not_masked_was_seen_or_is_different)
+{
+    static const struct {
+        const char *without[RUNS_MOST], *with[RUNS_MOST];
+        size_t runs_different;
+        const char *diff;                  /* NULL: the same */
+    } rows[] = {
+        {{"0", "0"}, {"0", "0"}, 0, NULL},
+        {{"0", "1"}, {"1", "0"}, 0, NULL},
+        {{"0", "0", "1"}, {"1", "1", "1"}, 0, NULL},
+        {{"0\n", "0\n"}, {"0\n", "signal 11\n"}, 1, "@@ line 1 @@\n-0\n+signal 11\n"},
+        {{"0\n", "1\n"}, {"signal 11\n", "1\n"}, 1, "@@ line 1 @@\n-0\n+signal 11\n"},
+        {{"0\n", "1\n", "2\n"}, {NULL, "2\n", "3\n", "4\n"}, 2, "@@ line 1 @@\n-0\n+3\n"},
+        {{"0\n", "", "1\n2\n"}, {NULL, NULL, "3\n"}, 1, "@@ line 1 @@\n-0\n+3\n"},
+        {{"a\n1\n", "a\n2\n"}, {"a\n3\n"}, 1, "@@ line 2 @@\n-1\n+3\n"},
+        {{"0"}, {NULL}, 0, NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct difference difference = compared(false, rows[i].without, rows[i].with);
+        cr_expect_eq(difference.kind, rows[i].diff ? DIFFERENT : SAME, "row %zu: %d", i, difference.kind);
+        cr_expect_eq(difference.runs_different, rows[i].runs_different, "row %zu: %zu runs", i, difference.runs_different);
+        cr_expect_eq(difference.lines_varying, 0, "row %zu", i);
+        cr_assert_eq(difference.diff != NULL, rows[i].diff != NULL, "row %zu", i);
+        if (rows[i].diff != NULL)
+            cr_expect_str_eq(difference.diff, rows[i].diff, "row %zu:\n%s", i, difference.diff);
+        free(difference.diff);
+    }
 }
 
 #define TEN(x) x x x x x x x x x x
@@ -155,7 +194,7 @@ Test(difference, a_diff_shows_where_they_part)
          "+..." "\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9" "zB\n"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct difference difference = compared(rows[i].without, rows[i].with);
+        struct difference difference = compared(true, rows[i].without, rows[i].with);
         cr_assert_not_null(difference.diff, "row %zu", i);
         cr_expect_str_eq(difference.diff, rows[i].diff, "row %zu:\n%s", i, difference.diff);
         free(difference.diff);
@@ -167,7 +206,7 @@ Test(difference, a_long_line_is_cut_to_a_width_whatever_is_in_it)
     enum { LEN = 100000 };
     char *line = malloc(LEN);
     for (int byte = 0; byte < 256; byte++) {
-        struct contents *contents = contents_create();
+        struct contents *contents = contents_create(true);
         memset(line, byte, LEN);
         contents_add_text(contents, false, "");
         contents_add(contents, true, content_of(line, LEN));
@@ -184,7 +223,7 @@ Test(difference, a_long_line_is_cut_to_a_width_whatever_is_in_it)
 Test(difference, a_nul_is_a_byte_like_any_other)
 {
     static const char without[] = "a\0b\0\n\0\n", with[] = "a\0c\0\n\0\n";
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     contents_add(contents, false, content_of(without, sizeof without));
     contents_add(contents, true, content_of(without, sizeof without));
     struct difference difference = contents_compare(contents, false);
@@ -199,7 +238,7 @@ Test(difference, a_nul_is_a_byte_like_any_other)
 
 Test(difference, the_offset_of_a_descriptor_means_nothing)
 {
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     int fd = content_of("abc\n", 4);
     lseek(fd, 1, SEEK_SET);
     contents_add(contents, false, fd);
@@ -210,7 +249,7 @@ Test(difference, the_offset_of_a_descriptor_means_nothing)
 
 Test(difference, lengths_are_of_runs_not_of_distinct_contents)
 {
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     cr_expect(isnan(contents_median_len(contents, false)) && isnan(contents_median_len(contents, true)));
     contents_add_text(contents, false, "1");
     contents_add_text(contents, false, "1");
@@ -226,7 +265,7 @@ Test(difference, lengths_are_of_runs_not_of_distinct_contents)
 /* More unlike contents than are kept: `format` gets the number of the run, which is not the same on both sides. */
 static struct difference many_compared(const char *format, const char *format_with, size_t runs, size_t *descriptors)
 {
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     size_t before = descriptors_count();
     for (size_t run = 0; run < runs; run++) {
         char text[64];
@@ -265,7 +304,7 @@ Test(difference, hundreds_of_unlike_contents_are_judged_all_the_same)
 
 Test(difference, hundreds_that_only_the_library_makes_are_all_different)
 {
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     size_t before = descriptors_count();
     contents_add_text(contents, false, "a\n");
     for (int run = 0; run < 300; run++) {
@@ -277,6 +316,25 @@ Test(difference, hundreds_that_only_the_library_makes_are_all_different)
     struct difference difference = contents_compare(contents, false);
     cr_expect(difference.kind == DIFFERENT && difference.runs == 300 && difference.runs_different == 300);
     cr_expect_str_eq(difference.diff, "@@ line 1 @@\n-a\n+0\n");
+    free(difference.diff);
+    contents_destroy(contents);
+}
+
+Test(difference, that_an_unmasked_content_was_seen_is_known_although_it_was_not_kept)
+{
+    struct contents *contents = contents_create(false);
+    for (int run = 0; run < 200; run++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", run);
+        contents_add_text(contents, false, text);
+        snprintf(text, sizeof text, "%d", 199 - run);
+        contents_add_text(contents, true, text);
+    }
+    cr_expect_eq(contents_compare(contents, false).kind, SAME);
+    contents_add_text(contents, true, "signal 11");
+    struct difference difference = contents_compare(contents, false);
+    cr_expect(difference.kind == DIFFERENT && difference.runs_different == 1);
+    cr_expect_not_null(difference.diff);
     free(difference.diff);
     contents_destroy(contents);
 }
@@ -293,7 +351,7 @@ static int large_content(size_t len, const char *ending)
 Test(difference, what_is_large_is_the_same_or_not)
 {
     enum { LEN = 70 * 1024 * 1024 };
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     contents_add(contents, false, large_content(LEN, "the end\n"));
     contents_add(contents, false, large_content(LEN, "the end\n"));
     contents_add(contents, true, large_content(LEN, "the end\n"));
@@ -321,7 +379,7 @@ Test(difference, what_is_large_is_the_same_or_not)
 Test(difference, what_is_large_even_once_is_not_looked_at_by_lines)
 {
     enum { LEN = 70 * 1024 * 1024 };
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     contents_add_text(contents, false, "x");
     contents_add(contents, false, large_content(LEN, "x"));
     contents_add_text(contents, true, "y");
@@ -332,7 +390,7 @@ Test(difference, what_is_large_even_once_is_not_looked_at_by_lines)
 Test(difference, what_is_large_may_also_end_early)
 {
     enum { LEN = 70 * 1024 * 1024 };
-    struct contents *contents = contents_create();
+    struct contents *contents = contents_create(true);
     contents_add(contents, false, large_content(LEN, "x"));
     contents_add_text(contents, true, "");
     struct difference difference = contents_compare(contents, false);
@@ -341,4 +399,66 @@ Test(difference, what_is_large_may_also_end_early)
     cr_expect_not_null(strstr(difference.diff, "\n+\n\\ it ends here\n"), "%s", difference.diff);
     free(difference.diff);
     contents_destroy(contents);
+}
+
+/* Only those that are kept cost memory. */
+Test(difference, a_side_keeps_a_quarter_of_a_gigabyte)
+{
+    enum { MIB = 1024 * 1024, RUNS = 20 };
+    struct contents *contents = contents_create(true);
+    size_t before = descriptors_count();
+    contents_add(contents, false, large_content(20 * MIB, "\n1st\n"));
+    for (int run = 0; run < RUNS; run++) {
+        char ending[16];
+        snprintf(ending, sizeof ending, "\n%03d\n", run);
+        contents_add(contents, true, large_content(20 * MIB, ending));
+    }
+    cr_expect_eq(descriptors_count() - before, 1 + 256 / 20);
+    struct difference difference = contents_compare(contents, false);
+    cr_expect(difference.kind == DIFFERENT && difference.runs == RUNS && difference.runs_different == RUNS);
+    cr_expect_str_eq(difference.diff, "@@ line 2 @@\n-1st\n+000\n", "%s", difference.diff);
+    free(difference.diff);
+
+    contents_add(contents, false, large_content(20 * MIB, "\n2nd\n"));
+    cr_expect_eq(contents_compare(contents, false).kind, SAME, "a line that varies: all that were kept are excused");
+    contents_destroy(contents);
+}
+
+Test(difference, what_was_too_large_to_be_kept_is_judged_all_the_same)
+{
+    enum { LEN = 300 * 1024 * 1024 };
+    struct contents *contents = contents_create(false);
+    size_t before = descriptors_count();
+    contents_add_text(contents, false, "a");
+    contents_add(contents, true, large_content(LEN, "b"));
+    contents_add(contents, true, large_content(LEN, "c"));
+    contents_add(contents, false, large_content(LEN, "b"));
+    cr_expect_eq(descriptors_count() - before, 2, "one of each side");
+    struct difference difference = contents_compare(contents, false);
+    cr_expect(difference.kind == DIFFERENT && difference.runs == 2 && difference.runs_different == 1);
+    cr_expect_str_eq(difference.diff, "@@ too much to be kept and shown @@\n");
+    free(difference.diff);
+    contents_add(contents, false, large_content(LEN, "c"));
+    cr_expect_eq(contents_compare(contents, false).kind, SAME);
+    contents_destroy(contents);
+}
+
+Test(difference, a_hole_is_as_good_as_zeros)
+{
+    static const size_t lens[] = {1, 8, 15, 4096, 70000, 3 * 65536 + 5};
+    for (size_t i = 0; i < COUNT_OF(lens); i++) {
+        char *zeros = calloc(1, lens[i]);
+        struct contents *contents = contents_create(false);
+        int fd = memfd_create("hole", 0);
+        cr_assert_eq(ftruncate(fd, (off_t)lens[i]), 0);
+        contents_add(contents, false, content_of(zeros, lens[i]));
+        contents_add(contents, true, fd);
+        cr_expect_eq(contents_compare(contents, false).kind, SAME, "%zu", lens[i]);
+        zeros[lens[i] - 1] = 1;
+        contents_add(contents, true, large_content(lens[i], "\1"));
+        contents_add(contents, false, content_of(zeros, lens[i]));
+        cr_expect_eq(contents_compare(contents, false).kind, SAME, "%zu", lens[i]);
+        free(zeros);
+        contents_destroy(contents);
+    }
 }
