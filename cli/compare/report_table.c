@@ -131,7 +131,7 @@ static void measure_paint(const struct table *table, const struct measure *measu
     interval_append(table, &measure->ratio, CONFIDENCE_WANTED);
     ratio_append(table, measure->noise.value);
     line_end(table);
-    bool has_best = !measure->is_part && (measure->unit == UNIT_NS || measure->unit == UNIT_PER_SECOND);
+    bool has_best = measure == table->comparison->gate_measure || strcmp(measure->key, "cpu") == 0;
     if (has_best && measure->ratio.count > 1)
         best_paint(table, measure);
 }
