@@ -9,17 +9,15 @@
 #ifndef COMPARISON_H
 #define COMPARISON_H
 
-#include "buffer.h"
 #include "difference.h"
 #include "span_store.h"
 #include "statistics.h"
+#include "units.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum variant { BASELINE, BASELINE_AGAIN, INSTRUMENTED, VARIANT_COUNT };
-
-enum unit { UNIT_NS, UNIT_BYTES, UNIT_COUNT, UNIT_PER_SECOND };
 
 /* One thing that was measured in each round, of each variant. */
 struct measure {
@@ -123,13 +121,13 @@ void comparison_work_out(struct comparison *comparison, const char *gate_key, do
  * second. *low and *high, if not NULL, become the ends of the interval. */
 double measure_overhead(const struct measure *measure, double *low, double *high);
 
+/* By how much the baseline differed from itself, as a part of it; 0 if that is not known. */
+double measure_noise(const struct measure *measure);
+
 /* A difference is established: the interval excludes none, also after what the baseline differed from itself. */
 bool measure_is_different(const struct measure *measure);
 
 /* The exit status: 0, or 1 over the limit or with a different outcome. */
 int comparison_exit_status(const struct comparison *comparison);
-
-/* "1.24 ms", "4.2 MB", "17", "71,070/s" */
-void unit_append(struct buffer *text, enum unit unit, double value, bool unicode);
 
 #endif

@@ -311,11 +311,13 @@ int compare_runs(const struct setting *setting, struct comparison *comparison)
     int status = warm_up(&runs);
     if (status == 0 && !children_interrupted())
         status = rounds_run(&runs);
-    if (status == 0 && !children_interrupted() && setting->follows_calls)
+    if (status == 0 && !children_interrupted() && setting->follows_calls && !runs.has_hung)
         calls_count(&runs);
     if (status == 0 && !children_interrupted()) {
         outcomes_take(&runs);
         left_behind_tell(&runs);
+        if (runs.has_hung)
+            comparison->calls.left_out = memory_copy_text("system calls: the program does not end with the library");
         comparison->spans.runs = setting->rounds;
     }
     for (size_t i = 0; i < OUTCOME_COUNT; i++)

@@ -845,6 +845,37 @@ while True:
     assert not list(tmp_path.glob("spanload-compare-*"))
 
 
+@pytest.mark.parametrize("port", ["{port}", "a number"])
+def test_ready_may_be_a_port(tmp_path, port):
+    """A number is the same for all servers: here somebody else's, who is there already."""
+    with origin() as url:
+        number = url.split(":")[-1].strip("/")
+        done = compare("--runs", "1", "--no-syscalls", "--ready-port", port.replace("a number", number), "--load",
+                       "ab -q -n 20 http://127.0.0.1:{port}/" if port == "{port}" else "echo rate: 5", "--", *server(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+NGINX = """
+daemon off; worker_processes 2; pid {dir}/pid; error_log stderr;
+events {{ worker_connections 128; }}
+http {{ access_log off; client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir}; uwsgi_temp_path {dir}; scgi_temp_path {dir};
+    server {{ listen 127.0.0.1:{port}; location / {{ return 200 "hello"; }} }} }}
+"""
+
+
+def test_every_worker_of_a_server_gives_its_accounts(tmp_path):
+    """They are ended by their master, as it would, not beside it. Every answer of wrk's is a span, and so are those it did not wait for."""
+    configuration = NGINX.format(dir="{dir}", port="{port}").replace("\n", " ")
+    nginx = ["sh", "-c", f"echo '{configuration}' >{{dir}}/conf; exec nginx -e stderr -p {{dir}} -c {{dir}}/conf"]
+    done, report = compared(tmp_path, "--runs", "2", "--load", "wrk --latency -t1 -c8 -d1s http://127.0.0.1:{port}/", "--", *nginx)
+    assert done.returncode == 0, done.stderr
+    spans = report["spans"]
+    assert spans["requests"] <= spans["made"] <= spans["requests"] + 3 * 8
+    assert spans["made"] == spans["exported"] + spans["dropped"] and spans["arrived"] == spans["exported"]
+    assert report["load_tool"] == "wrk" and report["latency_p99"]["instrumented"] > 0
+    assert report["syscalls"]["by_name"]["recvfrom"]["baseline"] == pytest.approx(1, abs=0.2)
+
+
 def test_redis_benchmark_is_read_and_redis_makes_no_spans(tmp_path):
     load = "redis-benchmark -p {port} -n 2000 -c 4 -t get -q"
     done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", load, "--", "redis-server", "--port", "{port}", "--save", "",
