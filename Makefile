@@ -77,16 +77,19 @@ $(BUILD)/obj/cli/compare/system_calls.c.o: ROOM_cli += -I$(BUILD)/obj/cli/compar
 
 # --- tests ---------------------------------------------------------------------------------------------------------
 # Unit tests see the sources compiled against libc, in an archive; a test's own stand-ins come before it.
-UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit -iquote cli/compare
+UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit
 NOT_IN_UNITS := preload/hooks.c preload/calls_descriptors.c preload/calls_process.c preload/next.c preload/process.c preload/mem.c
 PURE_CLI := cli/buffer.c cli/text.c $(patsubst %,cli/compare/%.c,statistics content diff difference load_figures load_named \
 	load_report load_tools load_words)
 UNIT_OBJECTS := $(patsubst %,$(BUILD)/unit/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))) $(PURE_CLI))
 UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/unit/%.c.o,$(wildcard tests/unit/support_*.c))
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/unit/%,$(notdir $(wildcard tests/unit/test_*.c tests/unit/cli/test_*.c)))
 RACE_TESTS := $(patsubst tests/race/%.c,$(BUILD)/race/%,$(filter-out tests/race/support.c,$(wildcard tests/race/*.c)))
 
 $(BUILD)/unit/cli/%.c.o: cli/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) $(SANITIZE) $(ROOM_cli) -c -o $@ $<
+$(BUILD)/unit/tests/unit/cli/%.c.o: tests/unit/cli/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) $(SANITIZE) $(ROOM_cli) -c -o $@ $<
 $(BUILD)/unit/%.c.o: %.c
@@ -96,6 +99,8 @@ $(BUILD)/unit/units.a: $(UNIT_OBJECTS)
 	rm -f $@ && $(CROSS)ar rcs $@ $^
 $(BUILD)/unit/test_%: $(BUILD)/unit/tests/unit/test_%.c.o $(UNIT_SUPPORT) $(BUILD)/unit/units.a
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(shell pkg-config --libs libcjson) -lm -lpthread
+$(BUILD)/unit/test_%: $(BUILD)/unit/tests/unit/cli/test_%.c.o $(BUILD)/unit/units.a
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -lcriterion -lm
 
 # Races: plain programs, every source of both rooms under ThreadSanitizer. (gcc 12 then sees
 # bounds that are not there; and it cannot follow fences, which here order atomic words only.)
@@ -179,4 +184,4 @@ clean: ## removes what was built, except the Collector and the trees of other di
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(RACE_OBJECTS:.o=.d) $(wildcard $(BUILD)/race/obj/tests/race/*.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/tests/unit/*.d)
+-include $(RACE_OBJECTS:.o=.d) $(wildcard $(BUILD)/race/obj/tests/race/*.d) $(LIBRARY_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/tests/unit/*.d $(BUILD)/unit/tests/unit/cli/*.d)
