@@ -146,8 +146,8 @@ static void check_identity(const struct span_record *record)
 {
     static const uint8_t none[16];
     must(memcmp(record->trace_id, none, 16) != 0 && memcmp(record->span_id, none, 8) != 0, "an id of zeroes");
-    bool may_have_parent = record->kind == SPAN_SERVER && memcmp(record->parent_id, none, 8) != 0;
-    must(!record->has_parent || may_have_parent, "a parent that cannot be");
+    /* Of a server's span and of a client's alike: a request that has a header names its parent by it, whoever put it there. */
+    must(!record->has_parent || memcmp(record->parent_id, none, 8) != 0, "a parent that cannot be");
     must(!record->has_parent || digit(1) & 4, "a parent that nobody asked for");
     must(record->trace_flags & 1, "an unsampled span");
 }
