@@ -848,10 +848,11 @@ while True:
 @pytest.mark.parametrize("port", ["{port}", "a number"])
 def test_ready_may_be_a_port(tmp_path, port):
     """A number is the same for all servers: here somebody else's, who is there already."""
+    comes_later = "timeout 20 sh -c 'until curl -s -o /dev/null http://127.0.0.1:{port}/; do sleep 0.05; done' && echo rate: 5"
     with origin() as url:
         number = url.split(":")[-1].strip("/")
         done = compare("--runs", "1", "--no-syscalls", "--ready-port", port.replace("a number", number), "--load",
-                       "ab -q -n 20 http://127.0.0.1:{port}/" if port == "{port}" else "echo rate: 5", "--", *server(tmp_path))
+                       "ab -q -n 20 http://127.0.0.1:{port}/" if port == "{port}" else comes_later, "--", *server(tmp_path))
     assert done.returncode == 0, done.stderr
 
 
