@@ -124,11 +124,6 @@ enum wait_answer child_wait(struct child *child, int timeout_ms)
     return wait_for(child, timeout_ms, true);
 }
 
-enum wait_answer children_sleep(int ms)
-{
-    return wait_for(NULL, ms, true);
-}
-
 /* ---- starting ---- */
 
 static struct child **place_free(void)

@@ -63,9 +63,6 @@ void children_end(void);
 /* The signal that came, or 0. */
 int children_interrupted(void);
 
-/* Sleeps; answers WAIT_TIMEOUT or WAIT_INTERRUPTED. */
-enum wait_answer children_sleep(int ms);
-
 /* In a process that has been forked: it becomes the program. Never returns. */
 _Noreturn void child_become(const struct child_wishes *wishes);
 

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { EXIT_DIFFERENT = 1, ORPHANS_GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_TIMES = 10 };
+enum { EXIT_DIFFERENT = 1, ORPHANS_GRACE_MS = 2000 };
 
 static const char *const names[] = {"without the library", "without the library, the second", "with the library"};
 
@@ -32,7 +32,7 @@ struct load {
     struct comparison *comparison;
     struct server servers[VARIANT_COUNT];
     double requests;                       /* that the instrumented one has answered; NaN: the tool does not tell */
-    int patience_ms;                       /* of a turn with the library: ten times the first without, and ten seconds; -1: not known */
+    int patience_ms;                       /* of a turn with the library; -1 until one without has been timed */
 };
 
 /* Whose fault it is: with the library, what worked without is a difference. */
@@ -166,7 +166,7 @@ static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
     if (status != 0)
         return status;
     if (load->patience_ms < 0)
-        load->patience_ms = (int)fmin(turn.wall_ns / 1e6 * PATIENCE_TIMES + PATIENCE_MS, 1e9);
+        load->patience_ms = patience_of(turn.wall_ns);
     if (variant == INSTRUMENTED)
         load->requests += turn.report.requests;
     if (is_warm_up && load->comparison->load_tool == NULL)

@@ -24,13 +24,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 2000, PATIENCE_MS = 10000, PATIENCE_NEXT_MS = 1000, PATIENCE_TIMES = 10, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
+enum { GRACE_MS = 2000, PATIENCE_NEXT_MS = 1000, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
 
 /* What one run gave. */
 struct run {
     struct child child;
     int stdout_fd, stderr_fd, files_fd;    /* -1: none */
-    char *how_ended;
+    char *how_ended;                       /* NULL: this command was interrupted */
     uint64_t spans;                        /* that arrived while it ran */
 };
 
@@ -43,9 +43,9 @@ struct runs {
     int left_behind;
 };
 
-static double milliseconds(const struct child *child)
+static double wall_ns_of(const struct child *child)
 {
-    return (double)(child->ended_ns - child->began_ns) / 1e6;
+    return (double)(child->ended_ns - child->began_ns);
 }
 
 /* The exit status of this command when a program cannot be started. What it lacks itself is not the program's fault. */
@@ -76,16 +76,16 @@ static void run_close(struct run *run)
 static void run_wait(struct runs *runs, struct run *run, int patience_ms)
 {
     enum wait_answer answer = child_wait(&run->child, patience_ms);
-    struct buffer late = {0};
     if (answer != WAIT_ENDED)
         child_end(&run->child, GRACE_MS);
     if (answer == WAIT_TIMEOUT) {
-        buffer_append_format(&late, "had not ended");
+        run->how_ended = memory_copy_text("had not ended");
         if (!runs->has_hung)
             runs->patience_ms -= PATIENCE_MS - PATIENCE_NEXT_MS;
         runs->has_hung = true;
+    } else if (answer == WAIT_ENDED) {
+        run->how_ended = exit_text(run->child.wait_status);
     }
-    run->how_ended = late.len > 0 ? late.bytes : answer == WAIT_ENDED ? exit_text(run->child.wait_status) : NULL;
     runs->left_behind += children_end_orphans(GRACE_MS);
 }
 
@@ -93,12 +93,12 @@ static void run_wait(struct runs *runs, struct run *run, int patience_ms)
 static int run_program(struct runs *runs, struct run *run, char **environment, int patience_ms)
 {
     const struct setting *setting = runs->setting;
+    int error = run_open(run) ? 0 : errno;
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
+    if (setting->directory != NULL && directory == NULL)
+        return own_failure("compare: cannot make a directory for {dir}: %s", strerror(errno));
     char **arguments = arguments_expand(setting->program, 0, directory);
     uint64_t spans_before = intake_span_count();
-    int error = setting->directory != NULL && directory == NULL ? errno : 0;
-    if (!run_open(run) && error == 0)
-        error = errno;
     struct child_wishes wishes = {arguments, environment, run->stdout_fd, run->stderr_fd};
     if (error == 0)
         error = child_start(&run->child, &wishes);
@@ -147,7 +147,7 @@ static void samples_take(struct comparison *comparison, enum variant variant, co
     const struct rusage *usage = &child->usage;
     double user = timeval_ns(usage->ru_utime), system = timeval_ns(usage->ru_stime);
     const double samples[] = {
-        (double)(child->ended_ns - child->began_ns),
+        wall_ns_of(child),
         user + system, user, system,
         (double)usage->ru_maxrss * 1024,
         (double)(usage->ru_nvcsw + usage->ru_nivcsw),
@@ -192,7 +192,7 @@ static int warm_up(struct runs *runs)
     struct run run;
     int status = run_program(runs, &run, runs->setting->environment[BASELINE], -1);
     if (status == 0)
-        runs->patience_ms = (int)fmin(milliseconds(&run.child) * PATIENCE_TIMES + PATIENCE_MS, 1e9);
+        runs->patience_ms = patience_of(wall_ns_of(&run.child));
     run_close(&run);
     progress_step();
     if (status != 0 || children_interrupted())
@@ -316,7 +316,7 @@ int compare_runs(const struct setting *setting, struct comparison *comparison)
     if (status == 0 && !children_interrupted()) {
         outcomes_take(&runs);
         left_behind_tell(&runs);
-        if (runs.has_hung)
+        if (runs.has_hung && setting->follows_calls)
             comparison->calls.left_out = memory_copy_text("system calls: the program does not end with the library");
         comparison->spans.runs = setting->rounds;
     }

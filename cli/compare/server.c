@@ -48,7 +48,7 @@ static bool port_listens(int port)
 /* Runs a command of the user's to its end. 0 if it ended well, -1 if it had to be ended; *said, if not NULL, becomes what it printed. */
 static int command_run(const struct server *server, const char *command, int limit_ms, char **said, double *wall_ns)
 {
-    char *text = text_expand(command, server->port, server->directory ? server->directory : "");
+    char *text = text_expand(command, server->port, server->directory);
     char *arguments[] = {"/bin/sh", "-c", text, NULL};
     int output_fd = output_file("output");
     struct child child = {0};
@@ -137,7 +137,7 @@ char *server_start(struct server *server, const struct setting *setting, const c
     server->setting = setting;
     server->name = name;
     server->is_traced = is_traced;
-    server->arguments = arguments_expand(setting->program, server->port, server->directory ? server->directory : "");
+    server->arguments = arguments_expand(setting->program, server->port, server->directory);
     server->output_fd = output_file("stdout");
     server->error_fd = output_file("stderr");
     struct child_wishes wishes = {server->arguments, environment, server->output_fd, server->error_fd};

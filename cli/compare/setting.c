@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ char *text_expand(const char *text, int port, const char *directory)
             buffer_append_format(&expanded, "%d", port);
             text += strlen(port_word);
         } else if (strncmp(text, directory_word, strlen(directory_word)) == 0) {
-            buffer_append_text(&expanded, directory);
+            buffer_append_text(&expanded, directory != NULL ? directory : "");
             text += strlen(directory_word);
         } else {
             buffer_append(&expanded, text++, 1);
@@ -200,6 +201,11 @@ const enum variant *round_order(size_t round)
         {INSTRUMENTED, BASELINE, BASELINE_AGAIN}, {BASELINE_AGAIN, BASELINE, INSTRUMENTED},
     };
     return orders[round % (sizeof orders / sizeof *orders)];
+}
+
+int patience_of(double baseline_ns)
+{
+    return (int)fmin(baseline_ns / 1e6 * PATIENCE_TIMES + PATIENCE_MS, 1e9);
 }
 
 char *exit_text(int wait_status)

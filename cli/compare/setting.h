@@ -34,7 +34,7 @@ void setting_make_environments(struct setting *setting, const char *library, boo
 bool text_has(const char *text, const char *placeholder);
 bool arguments_have(char **arguments, const char *placeholder);
 
-/* A copy with the placeholders replaced. */
+/* A copy with the placeholders replaced; without a directory {dir} becomes nothing. */
 char *text_expand(const char *text, int port, const char *directory);
 char **arguments_expand(char **arguments, int port, const char *directory);
 void arguments_destroy(char **arguments);
@@ -45,6 +45,10 @@ char *setting_directory(const struct setting *setting, const char *name);
 
 /* The order of the variants in a round: over six rounds, each has each place twice, and follows each other one equally often. */
 const enum variant *round_order(size_t round);
+
+/* How long a run with the library may take, in ms, where one without took baseline_ns: ten times as long, and ten seconds. */
+enum { PATIENCE_MS = 10000, PATIENCE_TIMES = 10 };
+int patience_of(double baseline_ns);
 
 /* The arguments as one types them in a shell. */
 char *arguments_text(char **arguments);

@@ -183,6 +183,11 @@ def test_files_written_into_dir_are_compared(tmp_path, there, otherwise, status)
     assert not list(tmp_path.glob("spanload-compare-*"))
 
 
+def test_a_program_that_takes_dir_away_for_good_is_told(tmp_path):
+    done = compare("--runs", "2", "--no-syscalls", "--", "sh", "-c", "rm -rf $(dirname {dir})", env=environment(TMPDIR=str(tmp_path)))
+    assert done.returncode == 125 and "cannot make a directory for {dir}: No such file or directory" in done.stderr
+
+
 def test_without_dir_files_are_not_looked_at(tmp_path):
     _, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "true")
     assert report["output"]["files"]["result"] == "not compared"
