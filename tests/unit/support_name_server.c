@@ -14,6 +14,7 @@
 static const struct row *_Atomic script;
 static int server_fds[2], spoof_fd;
 static char asked[4096];
+static _Atomic int marks_read[2];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct packet {
@@ -185,10 +186,16 @@ static void *serve(void *unused)
             struct sockaddr_in from;
             socklen_t from_len = sizeof from;
             char name[256];
-            if (!(waited[server].revents & POLLIN) ||
-                recvfrom(server_fds[server], packet.bytes, sizeof packet.bytes, 0, (struct sockaddr *)&from,
-                         &from_len) < 12)
+            if (!(waited[server].revents & POLLIN))
                 continue;
+            ssize_t len = recvfrom(server_fds[server], packet.bytes, sizeof packet.bytes, 0, (struct sockaddr *)&from,
+                                   &from_len);
+            if (len < 12) {
+                int mark;
+                memcpy(&mark, packet.bytes, sizeof mark);
+                marks_read[server] = mark;
+                continue;
+            }
             read_query(&packet, name);
             note(server, name, packet.is_aaaa);
             enum behaviour behaviour = find_behaviour(server, name);
@@ -232,9 +239,26 @@ void name_servers_follow(const struct row *rows)
     script = rows;
 }
 
+/* Waits until both have read all that was sent to them: a mark sent behind it has been. It is sent again for the case
+ * that a queue was full. */
+static void let_them_read(void)
+{
+    static int mark;
+    mark++;
+    for (int server = 0; server < 2; server++)
+        for (int tries = 0; marks_read[server] != mark; tries++) {
+            struct sockaddr_in to;
+            socklen_t to_len = sizeof to;
+            if (tries % 100 == 0 && getsockname(server_fds[server], (struct sockaddr *)&to, &to_len) == 0)
+                sendto(spoof_fd, &mark, sizeof mark, 0, (struct sockaddr *)&to, to_len);
+            usleep(1000);
+        }
+}
+
 const char *name_servers_asked(void)
 {
     static char copy[sizeof asked];
+    let_them_read();
     pthread_mutex_lock(&lock);
     memcpy(copy, asked, sizeof copy);
     pthread_mutex_unlock(&lock);
@@ -243,6 +267,7 @@ const char *name_servers_asked(void)
 
 void name_servers_forget(void)
 {
+    let_them_read();
     pthread_mutex_lock(&lock);
     asked[0] = '\0';
     pthread_mutex_unlock(&lock);

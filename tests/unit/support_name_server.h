@@ -47,7 +47,7 @@ void name_servers_follow(const struct row *script);
 int name_server_listen(int last, uint16_t *port);
 
 /* "name@server " for each question of type A since the last name_servers_forget; "!" before one whose AAAA was not
- * asked first. */
+ * asked first. Both calls wait until the servers have read what was sent to them, however slow they are. */
 const char *name_servers_asked(void);
 void name_servers_forget(void);
 
