@@ -8,7 +8,7 @@ demo="gcc make libc6-dev pkg-config libcjson-dev nginx curl python3 gunicorn"
 build="$demo clang libclang-rt-dev libcriterion-dev musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
       python3-pip bzip2 binutils strace python3-pytest python3-h11 ca-certificates man-db procps iproute2 util-linux"
 beside="fakeroot libeatmydata1 libjemalloc2 libtcmalloc-minimal4 libfaketime python3-gevent"
-clients="wget wget2 aria2 lynx axel git subversion apache2-utils wrk siege python3-requests python3-aiohttp python3-httpx
+clients="wget wget2 aria2 lynx axel git subversion apache2-utils wrk hey siege python3-requests python3-aiohttp python3-httpx
          python3-pycurl nodejs default-jdk-headless perl libwww-perl php-cli php-curl ruby lua5.1 lua-socket tcl"
 servers="apache2 apache2-bin libapache2-mod-svn lighttpd haproxy busybox mini-httpd squid tinyproxy webfs php-fpm gunicorn
          uvicorn uwsgi-plugin-python3 python3-tornado node-express ruby-webrick puma unicorn tomcat10"

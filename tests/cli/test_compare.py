@@ -742,6 +742,17 @@ def test_a_server_under_load_is_compared_side_by_side(tmp_path):
         assert {"baseline", "instrumented", "ratio", "interval"} <= set(report[key]), key
 
 
+@pytest.mark.parametrize("load, least", [("wrk --latency -t1 -c2 -d1s", 1), ("hey -n 200 -c 2 -disable-keepalive", 600)])
+def test_the_load_generator_is_known_by_what_it_prints(tmp_path, load, least):
+    done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", f"{load} http://127.0.0.1:{{port}}/", "--", *server(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report["load_tool"] == load.split()[0] and report["errors"]["instrumented"] == 0
+    for run in ("baseline", "instrumented"):
+        assert report["load"][run] > 20
+        assert 0 < report["latency_p50"][run] <= report["latency_p99"][run] < 1e9
+    assert least <= report["spans"]["requests"] <= report["spans"]["made"] == report["spans"]["arrived"]
+
+
 def test_a_server_that_is_slowed_on_purpose_is_over_the_limit(tmp_path):
     slowed = server(tmp_path, "time.sleep(0.02 if HAS_LIBRARY else 0.001); status = 200")
     done, report = compared(tmp_path, "--runs", "6", "--no-syscalls", "--max-overhead", "30%", "--load", "ab -q -n 40 -c 2 http://127.0.0.1:{port}/",
