@@ -2,7 +2,7 @@
  *
  * A protocol is pure: it sees bytes and one small struct of its own per direction, and says where
  * messages begin and end. It knows nothing of descriptors, spans, threads or time. The connection
- * (preload/connection.c) feeds it, skips what it may skip, and keeps what is cut in two until the rest
+ * (preload/conversation.c) feeds it, skips what it may skip, and keeps what is cut in two until the rest
  * arrives. To add one: preload/protocols/<name>.c, a row in protocols.def, samples in tests/wire/<name>/.
  *
  * Threads: any; a `struct stream` belongs to one direction of one connection, and so to one thread at a time.

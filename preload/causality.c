@@ -1,6 +1,6 @@
 /* causality.c - which span is whose child. See causality.h.
  *
- * Fed by connection.c and by the hooks of waiting; knows nothing of bytes. What it says of requests that belong to other
+ * Fed by unit.c, conversation.c and by the hooks of waiting; knows nothing of bytes. What it says of requests that belong to other
  * threads is read without a lock and counts only if they were still open afterwards.
  */
 #include "causality.h"
@@ -146,7 +146,7 @@ static void compare(struct live named)
     sdk_saw_ours();
     if (!live_is_open(current) || is_same(current, named) || is(&is_contradicted))
         return;
-    counter_add(thread_stripe(), COUNT_parents_contradicted, 1);
+    thread_count(COUNT_parents_contradicted);
     set(&is_contradicted);
 }
 

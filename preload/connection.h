@@ -1,7 +1,10 @@
 /* connection.h - one stream connection: two directions of bytes, and the requests that are open on it.
  *
+ * Its life is here: who uses it, whether it is watched, how its requests end. What passes it is told to conversation.h, what is
+ * about to pass to ahead.h and announced.h.
+ *
  * Each direction is fed by whichever thread reads or writes it; the two may run at once and share nothing but the
- * hand-over of a request (`asked`), which is one atomic word. Two threads in the same direction at once cannot
+ * hand-over of a request (open_requests.h), which is one atomic word. Two threads in the same direction at once cannot
  * be put in order, so the connection is given up. `users` counts the descriptors and the threads at work, so
  * that the last of them, whoever it is, ends it: nobody waits.
  *
@@ -12,9 +15,8 @@
 #define CONNECTION_H
 
 #include "address.h"
-#include "exchange.h"
-#include "lineage.h"
-#include "propagate.h"
+#include "counters.h"
+#include "open_requests.h"
 #include "protocol.h"
 
 #include <stdatomic.h>
@@ -53,10 +55,7 @@ struct connection {
     _Atomic(const struct protocol *) protocol; /* set by the direction of requests, looked at by both */
     struct stream streams[2];    /* by enum party */
     struct gather *gathered[2];  /* by enum party: the beginning of a unit that is not complete; or NULL */
-    _Atomic uint32_t begun;      /* requests that were put into the two that follow: by the direction of requests; wraps */
-    _Atomic uint32_t ended;      /* and taken out again: by the direction of responses */
-    _Atomic(struct exchange *) asked; /* newest first: put there by the direction of requests */
-    struct exchange *answering;  /* oldest first: the direction of responses' own */
+    struct open_requests open;
     _Atomic uint64_t received;   /* bytes that came in and that we know of, looked at or not */
     /* What is looked at for each call ends here: two cache lines. */
     struct unix_path *unix_path; /* of the peer; or NULL */
@@ -82,6 +81,14 @@ static inline bool connection_is_nothing_to_us(const struct connection *connecti
     return atomic_load_explicit(&connection->state, memory_order_relaxed) == CONNECTION_LEFT;
 }
 
+static inline enum role connection_role(const struct connection *connection)
+{
+    return (enum role)atomic_load_explicit(&connection->role, memory_order_relaxed);
+}
+
+/* Nothing more is looked at, for the reason that is counted. Threads: any. */
+void connection_stop_watching(struct connection *connection, enum counter why);
+
 /* Whether a request that leaves may be given the context of its span: only where nothing that has passed was missed, or may
  * have been sent by another process. */
 bool connection_may_propagate(const struct connection *connection);
@@ -93,12 +100,15 @@ uint16_t connection_reserve(const struct connection *connection, size_t len, int
 /* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */
 static inline bool connection_may_ask(const struct connection *connection)
 {
-    return atomic_load_explicit(&connection->role, memory_order_relaxed) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
+    return connection_role(connection) != ROLE_SERVER && !connection->streams[PARTY_CLIENT].skip &&
            !connection_is_left(connection);
 }
 
 /* A connection with one descriptor, or NULL without memory. `peer` may have family 0; `unix_path` is copied. */
 struct connection *connection_create(enum role role, const struct address *peer, struct slice unix_path);
+
+/* Of the peer, NULL and 0 for none. */
+struct slice connection_unix_path(const struct connection *connection);
 
 /* It has just begun, so nothing has passed it. */
 void connection_is_new(struct connection *connection);
@@ -113,19 +123,6 @@ void connection_release(struct connection *connection);
 bool connection_enter(struct connection *connection, enum direction direction);
 void connection_leave(struct connection *connection, enum direction direction);
 
-/* Room in the caller's memory behind the bytes that were received. */
-struct room {
-    char *end;
-    size_t left;
-    size_t added; /* bytes that were put in */
-};
-
-/* What happened, between enter and leave. `since_ns` is when the call began, for requests that are sent; 0: not known. Of
- * bytes that are received `room` is theirs, and what the program will read may be changed there: a request's head names our
- * span then. NULL: nothing may be changed. */
-void connection_bytes(struct connection *connection, enum direction direction, struct slice bytes, uint64_t since_ns, struct room *room);
-void connection_unseen(struct connection *connection, enum direction direction, uint64_t count);
-
 /* The program's buffer is full: it may ask the kernel how much more there is, and count what it reads until it has that (FIONREAD;
  * nginx does). A line that is put in then would be counted for what is still there. */
 void connection_read_into(struct connection *connection, bool is_full);
@@ -135,47 +132,14 @@ bool connection_awaits_answer(struct connection *connection);
 
 /* The kernel has given it more bytes than we know of: whatever is open was perhaps answered by them. Threads: any. */
 void connection_was_read_unseen(struct connection *connection);
+
+/* Endings, between enter and leave of a direction. A response that is complete is no error; what is open and has none is. */
 void connection_peer_closed(struct connection *connection);
 void connection_failed(struct connection *connection, enum direction direction, int error_number);
 void connection_finished_sending(struct connection *connection);
 
-/* Requests are about to be sent, and their answers may be there before the call returns: between enter and leave, before the
- * call. */
-#define ANNOUNCED_MAX 8
-#define OUTGOING_PARTS 17
-
-/* The bytes that are about to be sent: `skipped` that pass unseen, and then parts that follow each other. */
-struct outgoing_bytes {
-    uint64_t skipped;
-    unsigned count;
-    struct slice part[OUTGOING_PARTS];
-};
-
-struct announced {
-    unsigned count;
-    struct announced_head {
-        struct exchange *exchange;
-        uint32_t end;                         /* of the head, in the call's bytes */
-        unsigned first_change, changes_behind; /* its changes, from the first to before the last */
-        bool has_context;
-        struct stream after;
-    } head[ANNOUNCED_MAX];
-    struct stream before, left;
-    bool is_gathered; /* the first one's beginning had gone in an earlier call */
-};
-
-/* Begins the requests whose heads are whole, and puts the changes that make them name their spans into `changes`, counted in
- * the call's bytes; NULL: they leave as they are. `resumed`: the lineage of a head that has left in part; or NULL. Returns how
- * many of the bytes it has understood. */
-size_t connection_announce(struct connection *connection, const struct outgoing_bytes *bytes, uint64_t since_ns, struct changes *changes,
-                           const struct lineage *resumed, struct announced *announced);
-
-/* `length` of the `understood` bytes have gone: requests whose heads have not are taken back. Returns how many of the bytes
- * stay understood. */
-size_t connection_settle(struct connection *connection, const struct announced *announced, size_t understood, size_t length);
-
-/* What a head that has gone in part must be again, when its rest goes: before connection_settle. */
-void connection_keep_lineage(const struct exchange *exchange, struct lineage *lineage);
+/* The response that passes is complete. By the direction of responses. */
+void connection_finish_oldest(struct connection *connection, uint64_t end_ns);
 
 /* A head that has left in part, with changes: taken for a call, put back after it. */
 struct altered *connection_take_pending(struct connection *connection);
@@ -192,25 +156,6 @@ void connection_leave_to_stdio(struct connection *connection);
 
 /* How many of the bytes that are sent next may pass unseen, because they are a body's or nobody watches. A hint. */
 uint64_t connection_sent_unseen(const struct connection *connection);
-
-/* What of the bytes about to be sent must be looked at, found out on a copy of the framing: what is sent of them in the end,
- * and whether anything is, only the call will tell. Between enter and leave. */
-struct ahead {
-    struct stream stream;
-    enum party sender;
-    const struct protocol *protocol;
-    const struct exchange *oldest; /* request that is answered next */
-    bool blind;                    /* it cannot be told: all must be looked at */
-};
-
-void connection_look_ahead(struct connection *connection, struct ahead *ahead);
-
-/* How many of `in` have been understood; the rest is to come again with more behind it. What may pass unseen after that
- * is `ahead->stream.skip`. */
-size_t ahead_take(struct ahead *ahead, struct slice in);
-
-/* `count` bytes, at most as many as may, pass unseen. */
-void ahead_skip(struct ahead *ahead, uint64_t count);
 
 /* The process is ending: what is open ends with it. For a connection that nobody else is using. */
 void connection_process_exit(struct connection *connection);

@@ -12,7 +12,8 @@
 #ifndef OUTGOING_H
 #define OUTGOING_H
 
-#include "connection.h"
+#include "ahead.h"
+#include "announced.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -39,12 +40,12 @@ struct outgoing {
 /* Its bytes in all, as far as it can be read. */
 uint64_t outgoing_length(const struct outgoing *outgoing);
 
-/* The copies, NULL for none. `ahead` of connection_look_ahead leaves out what may pass unseen; NULL: all is copied. */
+/* The copies, NULL for none. `ahead` of ahead_begin leaves out what may pass unseen; NULL: all is copied. */
 struct sent_copy *outgoing_copy(const struct outgoing *outgoing, struct ahead *ahead);
 
 void outgoing_give(struct sent_copy *copy);
 
-/* The copies as connection_announce wants them: as far as they follow each other without a gap. */
+/* The copies as announced_begin wants them: as far as they follow each other without a gap. */
 void outgoing_bytes(const struct sent_copy *copy, struct outgoing_bytes *bytes);
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include "counters.h"
 #include "live.h"
 #include "process.h"
 
@@ -95,6 +96,11 @@ unsigned thread_choose_stripe(void);
 static inline unsigned thread_stripe(void)
 {
     return __builtin_expect(thread.stripe != 0, 1) ? thread.stripe : thread_choose_stripe();
+}
+
+static inline void thread_count(enum counter counter)
+{
+    counter_add(thread_stripe(), counter, 1);
 }
 
 /* 64 bits from this thread's generator (xoshiro256**), seeded by getrandom(2) and again in the child of a fork. */

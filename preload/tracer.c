@@ -234,7 +234,7 @@ struct exchange *tracer_begin(const struct message *request, const struct tracer
 {
     bool is_counted = !lineage->is_silent;
     if (is_counted) {
-        counter_add(thread_stripe(), COUNT_started, 1);
+        thread_count(COUNT_started);
         thread_span_stage(SPAN_STAGE_STARTED);
     }
     struct exchange *exchange = exchange_take(facts_size(request, lineage, connection->unix_path));
@@ -273,7 +273,7 @@ struct exchange *tracer_begin(const struct message *request, const struct tracer
     if (exchange->sampled)
         open_add(1);
     else if (is_counted)
-        counter_add(thread_stripe(), COUNT_sampled_out, 1);
+        thread_count(COUNT_sampled_out);
     thread_span_stage(SPAN_STAGE_NONE);
     uint64_t id;
     memcpy(&id, exchange->record.span_id, sizeof id);
@@ -307,7 +307,7 @@ static bool deliver(const struct span_record *record)
     if (has_thread)
         result = waiting_push(record);
     if (!has_thread)
-        counter_add(thread_stripe(), COUNT_dropped_no_thread, 1);
+        thread_count(COUNT_dropped_no_thread);
     else if (result != QUEUE_OK)
         counter_add(thread_stripe(), result == QUEUE_FULL ? COUNT_dropped_queue_full : COUNT_dropped_too_large, 1);
     thread_span_stage(SPAN_STAGE_COUNTED);
@@ -344,7 +344,7 @@ void tracer_drop(struct exchange *exchange, enum counter reason)
     const struct span_progress interrupted = thread.progress;
     if (is_counted(exchange)) {
         thread_span_stage(SPAN_STAGE_NONE);
-        counter_add(thread_stripe(), reason, 1);
+        thread_count(reason);
         thread_span_stage(SPAN_STAGE_COUNTED);
         open_add(-1);
         progress_back_to(&interrupted);
@@ -376,14 +376,14 @@ void tracer_report(struct span_record *record)
 {
     const struct span_progress interrupted = thread.progress;
     bool is_queued = false;
-    counter_add(thread_stripe(), COUNT_started, 1);
+    thread_count(COUNT_started);
     if (record->trace_flags & TRACE_FLAG_SAMPLED) {
         open_add(1);
         thread_span_stage(SPAN_STAGE_PUSHED);
         is_queued = deliver(record);
         open_add(-1);
     } else {
-        counter_add(thread_stripe(), COUNT_sampled_out, 1);
+        thread_count(COUNT_sampled_out);
     }
     progress_back_to(&interrupted);
     if (is_queued)
@@ -397,7 +397,7 @@ void tracer_recover(void)
     thread.was_left = false;
     thread_span_stage(SPAN_STAGE_NONE);
     if (stage == SPAN_STAGE_STARTED)
-        counter_add(thread_stripe(), COUNT_dropped_framing, 1);
+        thread_count(COUNT_dropped_framing);
     else if (stage == SPAN_STAGE_COUNTED || (stage == SPAN_STAGE_PUSHED && is_queued))
         open_add(-1);
 }

@@ -1,6 +1,6 @@
 /* tracer.h - spans begin and end here: identity, sampling, and the way into the queue.
  *
- * Feeds the queue (include/queue.h); fed by connection.c. It knows nothing of descriptors or framing.
+ * Feeds the queue (include/queue.h); fed by unit.c and connection.c. It knows nothing of descriptors or framing.
  *
  * Threads: any of the application's, inside thread_enter. Memory: an exchange is the caller's between
  * tracer_begin and the one call that ends it.

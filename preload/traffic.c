@@ -7,6 +7,7 @@
 
 #include "altered.h"
 #include "clock.h"
+#include "conversation.h"
 #include "outgoing.h"
 #include "readable.h"
 #include "system.h"
@@ -86,7 +87,7 @@ static void announce(struct call *call, int flags)
         call->altered = altered_take();
     struct altered *altered = call->altered;
     outgoing_bytes(copy, &bytes);
-    copy->ahead = connection_announce(call->connection, &bytes, call->since_ns, altered ? &altered->changes : NULL,
+    copy->ahead = announced_begin(call->connection, &bytes, call->since_ns, altered ? &altered->changes : NULL,
                                       altered && altered->has_lineage ? &altered->lineage : NULL, &copy->announced);
     leave(call, DIRECTION_SENT);
 }
@@ -101,7 +102,7 @@ static void copy_ahead(struct call *call, const struct outgoing *outgoing, uint6
     if (length <= OUTGOING_COPY && !unseen) {
         call->copy = outgoing_copy(outgoing, NULL);
     } else if (enter(call, DIRECTION_SENT)) {
-        connection_look_ahead(call->connection, &ahead);
+        ahead_begin(call->connection, &ahead);
         call->copy = outgoing_copy(outgoing, &ahead);
         leave(call, DIRECTION_SENT);
     }
@@ -269,7 +270,7 @@ static void keep_changes(struct altered *altered, const struct announced *announ
     if (is_resumed && !cut) {
         altered_keep(altered, altered->kept);
     } else if (has_gone_in_part(altered, head)) {
-        connection_keep_lineage(head->exchange, &altered->lineage);
+        announced_keep_lineage(head->exchange, &altered->lineage);
         altered->has_lineage = true;
         altered_keep(altered, head->changes_behind);
     } else {
@@ -295,7 +296,7 @@ static void settle(struct call *call, size_t length)
         keep_changes(call->altered, &copy->announced, length);
     if ((length >= copy->ahead && !copy->announced.is_gathered) || !enter(call, DIRECTION_SENT))
         return;
-    copy->ahead = connection_settle(call->connection, &copy->announced, copy->ahead, length);
+    copy->ahead = announced_settle(call->connection, &copy->announced, copy->ahead, length);
     leave(call, DIRECTION_SENT);
 }
 
@@ -327,7 +328,7 @@ static void feed(const struct call *call, const struct iovec *iov, size_t count,
     for (size_t i = 0; i < count && length; i++) {
         size_t n = iov[i].iov_len < length ? iov[i].iov_len : length;
         if (n)
-            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){iov[i].iov_base, n}, call->since_ns, NULL);
+            conversation_passed(call->connection, DIRECTION_SENT, (struct slice){iov[i].iov_base, n}, call->since_ns, NULL);
         length -= n;
     }
 }
@@ -341,7 +342,7 @@ static size_t feed_received(const struct call *call, const struct iovec *iov, si
         length -= n;
         room = (struct room){.end = (char *)iov[i].iov_base + n, .left = length ? 0 : iov[i].iov_len - n};
         if (n)
-            connection_bytes(call->connection, DIRECTION_RECEIVED, (struct slice){iov[i].iov_base, n}, 0, &room);
+            conversation_passed(call->connection, DIRECTION_RECEIVED, (struct slice){iov[i].iov_base, n}, 0, &room);
     }
     return room.added;
 }
@@ -359,15 +360,15 @@ static void feed_copies(const struct call *call, uint64_t length)
     for (const struct sent_copy *copy = call->copy; copy && at < length; copy = copy->next) {
         uint64_t skipped = shorter(copy->skipped, length - at);
         if (skipped && at >= ahead)
-            connection_unseen(call->connection, DIRECTION_SENT, skipped);
+            conversation_passed_unseen(call->connection, DIRECTION_SENT, skipped);
         at += skipped;
         uint64_t n = shorter(copy->len, length - at), known = at < ahead ? shorter(ahead - at, n) : 0;
         if (n > known)
-            connection_bytes(call->connection, DIRECTION_SENT, (struct slice){copy->bytes + known, (size_t)(n - known)}, call->since_ns, NULL);
+            conversation_passed(call->connection, DIRECTION_SENT, (struct slice){copy->bytes + known, (size_t)(n - known)}, call->since_ns, NULL);
         at += n;
     }
     if (at < length)
-        connection_unseen(call->connection, DIRECTION_SENT, length - at);
+        conversation_passed_unseen(call->connection, DIRECTION_SENT, length - at);
 }
 
 static void feed_sent(const struct call *call, const struct iovec *iov, size_t count, size_t length)
@@ -426,7 +427,7 @@ ssize_t traffic_received(const struct call *call, const struct iovec *iov, size_
     if (length == 0)
         connection_peer_closed(call->connection);
     else if (flags & MSG_TRUNC) /* on a stream socket: thrown away unseen, tcp(7) */
-        connection_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
+        conversation_passed_unseen(call->connection, DIRECTION_RECEIVED, (uint64_t)length);
     else if (call->reserve)
         length = feed_reserved(call, iov, (size_t)length);
     else
@@ -485,7 +486,7 @@ static void passed_unseen(const struct call *call, enum direction direction, ssi
     }
     if (length == 0 || !enter(call, direction))
         return;
-    connection_unseen(call->connection, direction, (uint64_t)length);
+    conversation_passed_unseen(call->connection, direction, (uint64_t)length);
     leave(call, direction);
 }
 

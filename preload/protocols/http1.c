@@ -9,7 +9,7 @@
  * not HTTP is let go at its first bytes, and the search for its end goes on where it stopped.
  *
  * It does not know who is client in this process, nor what a field means: it hands the texts on.
- * Fed by connection.c.
+ * Fed by unit.c and ahead.c.
  */
 #include "bytes16.h"
 #include "protocol.h"

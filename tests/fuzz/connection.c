@@ -15,7 +15,8 @@
  * the wire; and the same bytes in any pieces, and with all unseen that a look ahead says may be, give the same spans,
  * counters and state.
  */
-#include "connection.h"
+#include "ahead.h"
+#include "conversation.h"
 
 #include "clock.h"
 #include "config.h"
@@ -278,7 +279,7 @@ static void pass_bytes(struct run *run, enum party party, struct slice bytes)
     if (!connection_enter(run->connection, direction))
         return;
     uint64_t since_ns = direction == DIRECTION_SENT && connection_may_ask(run->connection) ? clock_ns() : 0;
-    connection_bytes(run->connection, direction, guarded(bytes, run->at_front), since_ns, NULL);
+    conversation_passed(run->connection, direction, guarded(bytes, run->at_front), since_ns, NULL);
     connection_leave(run->connection, direction);
     run->at_front = !run->at_front;
     take_spans(run);
@@ -298,7 +299,7 @@ static void pass_looking_ahead(struct run *run, const struct step *step)
     struct ahead ahead;
     if (!connection_enter(run->connection, DIRECTION_SENT))
         return;
-    connection_look_ahead(run->connection, &ahead);
+    ahead_begin(run->connection, &ahead);
     for (size_t at = 0, n; at < in.len; at += n) {
         bool is_unseen = !ahead.blind && taken == at && ahead.stream.skip;
         n = 1 + random_below(&seed, random_below(&seed, 4) ? 40 : in.len) + in.len / 128;
@@ -321,7 +322,7 @@ static void pass_looking_ahead(struct run *run, const struct step *step)
         if (!parts[i].is_unseen)
             pass_bytes(run, step->party, parts[i].bytes);
         else if (connection_enter(run->connection, DIRECTION_SENT)) {
-            connection_unseen(run->connection, DIRECTION_SENT, parts[i].bytes.len);
+            conversation_passed_unseen(run->connection, DIRECTION_SENT, parts[i].bytes.len);
             connection_leave(run->connection, DIRECTION_SENT);
         }
     }
@@ -361,7 +362,7 @@ static void pass_unseen(struct run *run, enum party party, uint64_t count)
     const uint64_t before = stream->skip;
     if (!count || !connection_enter(run->connection, direction_of(party)))
         return;
-    connection_unseen(run->connection, direction_of(party), count);
+    conversation_passed_unseen(run->connection, direction_of(party), count);
     connection_leave(run->connection, direction_of(party));
     must(before >= count || run->connection->state == CONNECTION_LEFT, "%u bytes unseen, where %u may be", (unsigned)count,
          (unsigned)before);

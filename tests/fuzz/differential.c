@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h> /* before system.h, whose `system` is another */
 
-#include "connection.h"
+#include "conversation.h"
 #include "support.h"
 #include "support_preload.h"
 #include "tracer.h"
@@ -115,7 +115,7 @@ static void pass(struct connection *connection, enum party us, enum party sender
     enum direction direction = sender == us ? DIRECTION_SENT : DIRECTION_RECEIVED;
     if (!connection_enter(connection, direction))
         return;
-    connection_bytes(connection, direction, guarded(bytes, false), 0, NULL);
+    conversation_passed(connection, direction, guarded(bytes, false), 0, NULL);
     connection_leave(connection, direction);
 }
 

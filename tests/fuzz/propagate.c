@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 extern const struct protocol http1_protocol;
 
 #define HEARD (256 * 1024)
-#define OPEN_REQUESTS 256 /* of one connection (connection.c) */
+#define OPEN_REQUESTS 256 /* of one connection (unit.c) */
 
 static struct {
     struct slice said;
@@ -274,7 +274,7 @@ static void read_all(void)
         size_t n = any_size(rest.len);
         must(send(run.theirs, rest.ptr, n, 0) == (ssize_t)n, "the socket pair is full");
         rest = slice_after(rest, n);
-        thread.work.waits += random_below(&run.seed, 2); /* for the next bytes: a program that does not may count them (connection.c) */
+        thread.work.waits += random_below(&run.seed, 2); /* for the next bytes: a program that does not may count them (unit.c) */
         while (waiting_in_kernel())
             if (!read_once(any_size(70000)))
                 must(!waiting_in_kernel(), "a short read, and %d bytes more", waiting_in_kernel());

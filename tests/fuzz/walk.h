@@ -1,6 +1,6 @@
 /* walk.h - one direction of a conversation, taken through a protocol without a connection: each unit that it found.
  *
- * What connection.c does, in a few lines and in no hurry: what is not complete is looked at again with more behind it,
+ * What conversation.c does, in a few lines and in no hurry: what is not complete is looked at again with more behind it,
  * what may be skipped is skipped. Every look is at a copy that ends, or begins, where memory that may not be touched does.
  */
 #ifndef WALK_H

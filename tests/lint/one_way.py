@@ -13,15 +13,17 @@ STAGES = [
     {"hooks", "calls_descriptors", "calls_process"},
     {"traffic", "descriptors", "waits"},
     {"outgoing"},
+    {"conversation", "announced", "ahead"},
+    {"unit"},
     {"connection"},
     {"altered"},
     {"propagate", "causality", "command"},
-    {"tracer", "exchange", "given", "lineage"},
+    {"tracer", "open_requests", "exchange", "given", "lineage"},
     {"exporter_thread"},
     {"waiting"},
     {"queue"},
 ]
-BESIDE = {"carrier", "config", "extract", "fdtable", "live", "mem", "notice", "output", "pool", "readable", "sdk", "symbols", "thread", "trace_context"}
+BESIDE = {"carrier", "config", "extract", "fdtable", "gather", "live", "mem", "notice", "output", "pool", "protocols", "readable", "sdk", "symbols", "thread", "trace_context"}
 CONDUCTORS = {"accounts", "next", "process"}
 ASSEMBLY = {"syscall", "vfork"}
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conversation.h"
 #include "waiting.h"
 #include "support_preload.h"
 #include "text.h"
@@ -201,7 +202,7 @@ void wire_bytes(struct wire *wire, enum party sender, struct slice bytes)
     enum direction direction = direction_of(wire, sender);
     if (wire->is_over || !bytes.len || !connection_enter(wire->connection, direction))
         return;
-    connection_bytes(wire->connection, direction, guarded(bytes, wire->at_front), 0, NULL);
+    conversation_passed(wire->connection, direction, guarded(bytes, wire->at_front), 0, NULL);
     connection_leave(wire->connection, direction);
 }
 

@@ -6,7 +6,7 @@
 
 #include "causality.h"
 #include "config.h"
-#include "connection.h"
+#include "conversation.h"
 #include "exchange.h"
 #include "process.h"
 #include "support_heads.h"
@@ -44,7 +44,7 @@ static struct connection *open_as(enum role role)
 static void pass(struct connection *connection, enum direction direction, const char *text)
 {
     cr_assert(connection_enter(connection, direction));
-    connection_bytes(connection, direction, slice_of(text), 0, NULL);
+    conversation_passed(connection, direction, slice_of(text), 0, NULL);
     connection_leave(connection, direction);
 }
 

@@ -1,7 +1,7 @@
 /* test_connection.c - users and roles, endings and their times, bytes that pass unseen, forks. Framing is test_wire.c's. */
 #include <criterion/criterion.h>
 
-#include "connection.h"
+#include "conversation.h"
 #include "process.h"
 #include "support_preload.h"
 #include "tracer.h"
@@ -24,7 +24,7 @@ static void bytes_since(struct connection *connection, enum direction direction,
 {
     if (!connection_enter(connection, direction))
         return;
-    connection_bytes(connection, direction, slice_of(text), since_ns, NULL);
+    conversation_passed(connection, direction, slice_of(text), since_ns, NULL);
     connection_leave(connection, direction);
 }
 
@@ -42,7 +42,7 @@ static void unseen(struct connection *connection, enum direction direction, uint
 {
     if (!connection_enter(connection, direction))
         return;
-    connection_unseen(connection, direction, count);
+    conversation_passed_unseen(connection, direction, count);
     connection_leave(connection, direction);
 }
 
@@ -165,7 +165,7 @@ Test(connection, ends_with_the_thread_at_work_when_closed_meanwhile)
         cr_expect_not(connection_enter(connection, DIRECTION_RECEIVED), "it is closed");
         cr_expect_not(connection_enter(connection, DIRECTION_SENT), "it is closed");
         if (direction == DIRECTION_SENT)
-            connection_bytes(connection, DIRECTION_SENT, SLICE(OK_EMPTY), 0, NULL);
+            conversation_passed(connection, DIRECTION_SENT, SLICE(OK_EMPTY), 0, NULL);
         connection_leave(connection, (enum direction)direction);
         expect(direction == DIRECTION_SENT ? "GET / 200\n" : "GET / 0 error=cancelled\n", "");
     }
@@ -201,8 +201,8 @@ Test(connection, lets_both_directions_in_at_once)
     received(connection, GET);
     cr_assert(connection_enter(connection, DIRECTION_RECEIVED));
     cr_assert(connection_enter(connection, DIRECTION_SENT));
-    connection_bytes(connection, DIRECTION_SENT, SLICE(OK_EMPTY), 0, NULL);
-    connection_bytes(connection, DIRECTION_RECEIVED, SLICE(GET), 0, NULL);
+    conversation_passed(connection, DIRECTION_SENT, SLICE(OK_EMPTY), 0, NULL);
+    conversation_passed(connection, DIRECTION_RECEIVED, SLICE(GET), 0, NULL);
     connection_leave(connection, DIRECTION_RECEIVED);
     connection_leave(connection, DIRECTION_SENT);
     sent(connection, OK_EMPTY);
@@ -218,7 +218,7 @@ Test(connection, gives_up_when_two_threads_are_in_one_direction)
         received(connection, GET);
         cr_assert(connection_enter(connection, (enum direction)direction));
         cr_expect_not(connection_enter(connection, (enum direction)direction));
-        connection_bytes(connection, (enum direction)direction, SLICE("anything"), 0, NULL);
+        conversation_passed(connection, (enum direction)direction, SLICE("anything"), 0, NULL);
         connection_leave(connection, (enum direction)direction);
         cr_expect_not(connection_enter(connection, DIRECTION_RECEIVED));
         cr_expect_not(connection_enter(connection, DIRECTION_SENT));
