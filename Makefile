@@ -36,7 +36,7 @@ ROOM_exporter := -Iinclude -Iexporter -Wframe-larger-than=2048
 ROOM_cli := -Icli -Icli/compare
 
 # What runs for each request stands together in the library, on few pages: between two system calls there is little time.
-HOT := $(patsubst %,preload/%.c,hooks traffic conversation unit announced connection protocols protocols/http1 tracer thread queue waiting pool mem)
+HOT := $(patsubst %,preload/%.c,hooks sending receiving call conversation unit announced connection protocols protocols/http1 tracer thread queue waiting pool mem)
 PRELOAD := $(HOT) $(filter-out $(HOT),$(wildcard preload/*.c preload/protocols/*.c preload/*.S))
 EXPORTER := $(wildcard exporter/*.c)
 LIBRARY_OBJECTS := $(patsubst %,$(BUILD)/obj/%.o,$(PRELOAD) $(EXPORTER))

@@ -86,7 +86,7 @@ static size_t announce_gathered(struct event *event, const struct outgoing_bytes
 }
 
 size_t announced_begin(struct connection *connection, const struct outgoing_bytes *bytes, uint64_t since_ns, struct changes *changes,
-                           const struct lineage *resumed, struct announced *announced)
+                       const struct lineage *resumed, struct announced *announced)
 {
     struct event event = {.connection = connection, .sender = PARTY_CLIENT, .since_ns = since_ns, .changes = changes, .resumed = resumed};
     struct stream *stream = &connection->streams[PARTY_CLIENT];

@@ -39,7 +39,7 @@ struct announced {
  * the call's bytes; NULL: they leave as they are. `resumed`: the lineage of a head that has left in part; or NULL. Returns how
  * many of the bytes it has understood. */
 size_t announced_begin(struct connection *connection, const struct outgoing_bytes *bytes, uint64_t since_ns, struct changes *changes,
-                           const struct lineage *resumed, struct announced *announced);
+                       const struct lineage *resumed, struct announced *announced);
 
 /* `length` of the `understood` bytes have gone: requests whose heads have not are taken back. Returns how many of the bytes
  * stay understood. */

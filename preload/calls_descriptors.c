@@ -104,7 +104,7 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     if (call_begins_on(&call, fd) && connection_may_propagate(call.connection))
         return send_each(fd, messages, count, flags);
     if (call.connection)
-        traffic_sending_messages(&call, messages, count);
+        sending_messages(&call, messages, count);
     int rc = libc(fd, messages, count, flags);
     call_sent_messages(messages, flags);
     return rc;
@@ -115,12 +115,12 @@ ssize_t hook_splice(int from, off64_t *from_offset, int to, off64_t *to_offset, 
     struct call source, target;
     call_begins_on(&source, from);
     if (call_begins_on(&target, to))
-        traffic_sending_unseen(&target);
-    ssize_t rc = target.must_wait ? traffic_waits() : NEXT(splice)(from, from_offset, to, to_offset, len, flags);
+        sending_unseen(&target);
+    ssize_t rc = target.must_wait ? sending_waits() : NEXT(splice)(from, from_offset, to, to_offset, len, flags);
     if (source.connection && (rc > 0 || len))
-        traffic_received_unseen(&source, rc);
+        call_passed_unseen(&source, DIRECTION_RECEIVED, rc);
     if (target.connection)
-        traffic_sent_unseen(&target, rc);
+        call_passed_unseen(&target, DIRECTION_SENT, rc);
     return rc;
 }
 

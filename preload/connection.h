@@ -94,7 +94,7 @@ void connection_stop_watching(struct connection *connection, enum counter why);
 bool connection_may_propagate(const struct connection *connection);
 
 /* How much of a buffer of `len` bytes, into which the head of a request may be read, the kernel is not to be shown: what it has
- * beyond comes behind the line that is put in, or is read after all (traffic.c). A hint. */
+ * beyond comes behind the line that is put in, or is read after all (receiving.c). A hint. */
 uint16_t connection_reserve(const struct connection *connection, size_t len, int flags);
 
 /* Whether the next byte sent may begin a request of this process's: then the time is read before the call. A hint. */

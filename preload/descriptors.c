@@ -4,12 +4,14 @@
  * with its last descriptor. The entry is taken out before libc closes the number, since another thread may be given
  * the same number at once. In the child of a vfork, however it was made, nothing is touched: the table is its parent's.
  */
+#include "descriptors.h"
+
+#include "fdtable.h"
 #include "output.h"
 #include "process.h"
 #include "readable.h"
 #include "system.h"
 #include "tracer.h"
-#include "traffic.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>

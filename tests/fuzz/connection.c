@@ -286,7 +286,7 @@ static void pass_bytes(struct run *run, enum party party, struct slice bytes)
     check_accounts(run);
 }
 
-/* What is sent, as traffic.c tells it of a large write: only what a look ahead does not let pass unseen is looked at. */
+/* What is sent, as sending.c tells it of a large write: only what a look ahead does not let pass unseen is looked at. */
 static void pass_looking_ahead(struct run *run, const struct step *step)
 {
     static struct {
@@ -343,7 +343,7 @@ static void pass_in_pieces(struct run *run, const struct step *step)
     }
 }
 
-/* As traffic.c tells it: who ends requests must own the direction of responses. */
+/* As call.c tells it: who ends requests must own the direction of responses. */
 static void fail(struct run *run, enum direction direction, int error_number)
 {
     bool is_client = run->connection->role == ROLE_CLIENT;

@@ -5,7 +5,7 @@
  *   1  side: even: requests are sent, odd: they are read          3  the seed of calls, pieces and what the kernel takes
  *   2  formats, a bit each: tracecontext, b3, b3multi, baggage    4  how small calls and buffers are
  *
- * The whole of traffic.c is at work, on a true socket pair: only the hooks around it are played here, as hooks.def has them.
+ * The whole of sending.c and receiving.c is at work, on a true socket pair: only the hooks around it are played here, as hooks.def has them.
  * What is claimed: every head is found, and nothing else is taken for one; the other end hears what was said, and between the lines of a request's head one block of ours at most, and
  * nothing of ours anywhere else; ids are put in the place of ids only; what the caller is told adds up to what it said; after a
  * short read the kernel has no more; no block is kept after the end; and with no formats nothing at all is changed.
@@ -195,9 +195,9 @@ static size_t cut(struct slice bytes, struct iovec *iov, size_t max)
 /* As sendfile does it. */
 static size_t send_unseen(struct call *call, struct slice bytes)
 {
-    traffic_sending_unseen(call);
-    ssize_t rc = call->must_wait ? traffic_waits() : take(&(struct iovec){(void *)(uintptr_t)bytes.ptr, bytes.len}, 1, bytes.len);
-    traffic_sent_unseen(call, rc);
+    sending_unseen(call);
+    ssize_t rc = call->must_wait ? sending_waits() : take(&(struct iovec){(void *)(uintptr_t)bytes.ptr, bytes.len}, 1, bytes.len);
+    call_passed_unseen(&call, DIRECTION_SENT, rc);
     return rc > 0 ? (size_t)rc : 0;
 }
 
@@ -212,13 +212,13 @@ static size_t send_once(struct slice bytes)
     uint64_t unseen = connection_sent_unseen(call.connection);
     if (unseen && random_below(&run.seed, 4) == 0)
         return send_unseen(&call, (struct slice){bytes.ptr, bytes.len < unseen ? bytes.len : (size_t)unseen});
-    traffic_sending_vector(&call, iov, count);
+    sending_vector(&call, iov, count);
     must(!call.altered || config.propagates, "changed, and nobody asked for it");
     ssize_t rc = -1;
     errno = EAGAIN;
     if (limit)
-        rc = call.altered ? take(traffic_pieces(&call), (size_t)traffic_piece_count(&call), limit) : take(iov, count, limit);
-    ssize_t told = traffic_sent(&call, iov, count, rc, 0);
+        rc = call.altered ? take(sending_pieces(&call), (size_t)sending_piece_count(&call), limit) : take(iov, count, limit);
+    ssize_t told = sending_done(&call, iov, count, rc, 0);
     drain();
     must(told <= rc && told != 0 && told <= (ssize_t)bytes.len, "the kernel took %zd, the caller is told %zd", rc, told);
     must(told >= 0 || errno == EAGAIN || errno == EINTR, "errno %d", errno);
@@ -260,7 +260,7 @@ static bool read_once(size_t size)
     call.reserve = is_watched && count == 1 ? connection_reserve(call.connection, size, 0) : 0;
     ssize_t rc = count == 1 ? recv(run.ours, buffer, size - call.reserve, MSG_DONTWAIT) : readv(run.ours, iov, 2);
     if (is_watched)
-        rc = traffic_received(&call, iov, count, rc, 0);
+        rc = receiving_done(&call, iov, count, rc, 0);
     must(rc > 0 && (size_t)rc <= size, "%zd bytes read into %zu", rc, size);
     hear(buffer, (size_t)rc);
     free(buffer);

@@ -11,7 +11,8 @@ from common import files, includes, label, report
 
 STAGES = [
     {"hooks", "calls_descriptors", "calls_process"},
-    {"traffic", "descriptors", "waits"},
+    {"traffic", "sending", "receiving", "rights", "descriptors", "waits"},
+    {"call"},
     {"outgoing"},
     {"conversation", "announced", "ahead"},
     {"unit"},

@@ -34,12 +34,12 @@ typedef void passed(struct call *call, const struct iovec *piece);
 
 static void received(struct call *call, const struct iovec *piece)
 {
-    traffic_received(call, piece, 1, (ssize_t)piece->iov_len, 0);
+    receiving_done(call, piece, 1, (ssize_t)piece->iov_len, 0);
 }
 
 static void sent(struct call *call, const struct iovec *piece)
 {
-    traffic_sent(call, piece, 1, (ssize_t)piece->iov_len, 0);
+    sending_done(call, piece, 1, (ssize_t)piece->iov_len, 0);
 }
 
 /* A message in pieces, as it may come and go. */
@@ -173,7 +173,7 @@ static void in_disorder(unsigned index)
         case 2: descriptor_copied((int)random_below(4), fd); break;
         case 3: descriptor_shuts(fd, SHUT_WR); break;
         case 4: descriptor_handed_over(fd); break;
-        case 5: traffic_received(&(struct call){.fd = -1}, NULL, 0, 0, MSG_PEEK); break;
+        case 5: receiving_done(&(struct call){.fd = -1}, NULL, 0, 0, MSG_PEEK); break;
         case 6:
         case 7:
         case 8: receive_request(fd); break;

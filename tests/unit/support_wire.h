@@ -35,7 +35,7 @@ struct wire {
 
 struct wire wire_begin(enum role role, enum party us);
 
-/* Each an event as traffic.c brings it. Nothing happens any more when it is over. */
+/* Each an event as call.c brings it. Nothing happens any more when it is over. */
 void wire_bytes(struct wire *wire, enum party sender, struct slice bytes);
 void wire_step(struct wire *wire, const struct wire_step *step);
 
