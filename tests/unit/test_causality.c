@@ -136,6 +136,25 @@ Test(causality, nothing_is_worked_on_once_it_is_answered)
     cr_expect_not(lineage.has_parent, "nor by way of a connection that was opened for it");
 }
 
+/* By a jump out of a signal handler, between its two words. */
+Test(causality, what_is_worked_on_may_be_half_written)
+{
+    struct connection *connection = serve(REQUEST), *other = serve(REQUEST);
+    struct live whole = connection->newest, half = {NULL, whole.id}, mixed = {other->newest.exchange, whole.id}, bare = {whole.exchange, 0};
+    struct live halves[] = {half, mixed, bare};
+    for (int i = 0; i < 3; i++) {
+        thread.work = (struct thread_work){.current = halves[i], .touched = {halves[i], halves[i]}, .has_read = true};
+        cr_expect_null(causality_current().exchange, "%d", i);
+        cr_expect_null(causality_opener().exchange, "%d", i);
+        cr_expect_not(leaving(ASKED, halves[i]).has_parent, "%d", i);
+        causality_touches(halves[i]);
+        causality_wait_begins();
+        causality_wait_ended();
+    }
+    thread.work = (struct thread_work){.current = whole, .has_read = true};
+    cr_expect(is_on(connection, causality_current()));
+}
+
 Test(causality, a_loop_that_is_reached_again_works_on_nothing)
 {
     serve_again();
