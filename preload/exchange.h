@@ -34,10 +34,12 @@ struct exchange {
     struct span_record record; /* facts behind it, to the end of the block */
 };
 
-/* Acquire: pairs with the release of tracer.c, behind which the ids are there. */
+/* Both words are looked at: a jump out of a signal handler may have left one of them unwritten. Two that do not belong together
+ * are as good as none, since ids differ and blocks stay mapped.
+ * Acquire: pairs with the release of tracer.c, behind which the ids are there. */
 static inline bool live_is_open(struct live live)
 {
-    return live.id && atomic_load_explicit(&live.exchange->open, memory_order_acquire) == live.id;
+    return live.exchange && live.id && atomic_load_explicit(&live.exchange->open, memory_order_acquire) == live.id;
 }
 
 static inline struct live live_of(struct exchange *exchange)

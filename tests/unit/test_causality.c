@@ -139,7 +139,7 @@ Test(causality, nothing_is_worked_on_once_it_is_answered)
 /* By a jump out of a signal handler, between its two words. */
 Test(causality, what_is_worked_on_may_be_half_written)
 {
-    struct connection *connection = serve(REQUEST), *other = serve(REQUEST);
+    struct connection *connection = serve_again(), *other = serve(REQUEST);
     struct live whole = connection->newest, half = {NULL, whole.id}, mixed = {other->newest.exchange, whole.id}, bare = {whole.exchange, 0};
     struct live halves[] = {half, mixed, bare};
     for (int i = 0; i < 3; i++) {
