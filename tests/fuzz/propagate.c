@@ -197,7 +197,7 @@ static size_t send_unseen(struct call *call, struct slice bytes)
 {
     sending_unseen(call);
     ssize_t rc = call->must_wait ? sending_waits() : take(&(struct iovec){(void *)(uintptr_t)bytes.ptr, bytes.len}, 1, bytes.len);
-    call_passed_unseen(&call, DIRECTION_SENT, rc);
+    call_passed_unseen(call, DIRECTION_SENT, rc);
     return rc > 0 ? (size_t)rc : 0;
 }
 
