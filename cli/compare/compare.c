@@ -11,6 +11,7 @@
 #include "library.h"
 #include "modes.h"
 #include "options.h"
+#include "report_file.h"
 #include "reports.h"
 #include "signals.h"
 
@@ -31,12 +32,6 @@ struct compare_wishes {
     bool no_helpers, no_syscalls;
     const char *runs, *load, *ready_port, *ready, *json, *html, *max_overhead, *metric, *library;
     double limit;                          /* of max_overhead, 0.03; NaN */
-};
-
-struct report_file {
-    const char *path;
-    int fd;                                /* -1: not wished for */
-    bool is_new;                           /* there was none before */
 };
 
 /* ---- wishes ---- */
@@ -97,64 +92,15 @@ static int wishes_check(struct compare_wishes *wishes, char **program)
         return usage_error("compare: --max-overhead is a percentage like 3%%, not %s", wishes->max_overhead);
     if (wishes->metric != NULL && !metric_is_known(wishes->metric))
         return usage_error("compare: --metric is wall, cpu or load, not %s", wishes->metric);
-    if (wishes->json != NULL && wishes->html != NULL && strcmp(wishes->json, wishes->html) == 0)
-        return usage_error("compare: --json and --html are the same file, %s", wishes->json);
     return load_check(wishes, program);
 }
 
 /* ---- reports ---- */
 
-/* A second description of the same file would write from its beginning over what the first has written. */
-static bool path_is_stdout(const char *path)
-{
-    return path != NULL && (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0);
-}
-
-/* 0 or the exit status. */
-static int report_open(struct report_file *file, const char *path)
-{
-    *file = (struct report_file){.path = path, .fd = -1};
-    if (path == NULL)
-        return 0;
-    if (path_is_stdout(path)) {
-        file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    } else {
-        file->is_new = access(path, F_OK) != 0;
-        file->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);  /* a pipe that nobody reads is an error */
-        if (file->fd >= 0)
-            fcntl(file->fd, F_SETFL, 0);
-    }
-    return file->fd >= 0 ? 0 : own_failure("compare: %s: %s", path, strerror(errno));
-}
-
-static int report_write(struct report_file *file, const struct buffer *text)
-{
-    size_t done = 0;
-    bool is_stdout = path_is_stdout(file->path);
-    int error = !is_stdout && ftruncate(file->fd, 0) < 0 && errno != EINVAL ? errno : 0;   /* EINVAL: a pipe, a terminal */
-    while (error == 0 && done < text->len) {
-        ssize_t written = write(file->fd, text->bytes + done, text->len - done);
-        if (written < 0 && errno != EINTR)
-            error = errno;
-        done += written > 0 ? (size_t)written : 0;
-    }
-    return error == 0 ? 0 : own_failure("compare: %s: %s", file->path, strerror(error));
-}
-
-static void report_close(struct report_file *file)
-{
-    struct stat status;
-    if (file->fd < 0)
-        return;
-    if (file->is_new && fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
-        unlink(file->path);                /* the comparison was not finished */
-    close(file->fd);
-}
-
 static int reports_write(const struct comparison *comparison, struct report_file *json, struct report_file *html)
 {
     struct buffer text = {0};
-    bool has_stdout = !path_is_stdout(json->path) && !path_is_stdout(html->path);
+    bool has_stdout = !json->is_stdout && !html->is_stdout;
     struct terminal terminal = terminal_look(has_stdout ? STDOUT_FILENO : STDERR_FILENO);
     int status = 0;
     report_table(&text, comparison, &terminal);
@@ -162,12 +108,12 @@ static int reports_write(const struct comparison *comparison, struct report_file
     if (json->fd >= 0) {
         buffer_clear(&text);
         report_json(&text, comparison);
-        status = report_write(json, &text);
+        status = report_file_write(json, &text);
     }
     if (html->fd >= 0) {
         buffer_clear(&text);
         report_html(&text, comparison);
-        int html_status = report_write(html, &text);
+        int html_status = report_file_write(html, &text);
         status = status != 0 ? status : html_status;
     }
     buffer_finish(&text);
@@ -276,21 +222,36 @@ static int work_do(void *context)
     return status;
 }
 
+/* 0, or the exit status after a line about what cannot be written. */
+static int reports_open(const struct compare_wishes *wishes, bool has_stdout, struct report_file *json, struct report_file *html)
+{
+    int status = report_file_open(json, wishes->json), html_status = report_file_open(html, wishes->html);
+    if (status != 0 || html_status != 0)
+        return status != 0 ? status : html_status;
+    if (report_file_is_same(json, html))
+        return usage_error("compare: --json and --html are the same file, %s", wishes->html);
+    if (!has_stdout && (json->is_stdout || html->is_stdout))
+        return own_failure("compare: standard output is closed");
+    report_file_clear(json);
+    report_file_clear(html);
+    return 0;
+}
+
 /* With the library found and the wishes in order: opens and makes what has to be closed and removed, however the work ends. */
 static int compare_begin(const struct compare_wishes *wishes, struct setting *setting, const char *library)
 {
     struct report_file json, html;
+    bool has_stdout = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
     standard_files_open();
     signals_block();
-    int status = report_open(&json, wishes->json), html_status = report_open(&html, wishes->html);
-    status = status != 0 ? status : html_status;
+    int status = reports_open(wishes, has_stdout, &json, &html);
     if (status == 0 && !setting_make_directory(setting))
         status = own_failure("compare: cannot make a directory for {dir} in $TMPDIR or /tmp: %s", strerror(errno));
     if (status == 0)
         status = guard_run(work_do, &(struct work){wishes, setting, library, &json, &html});
     setting_remove_directory(setting);
-    report_close(&json);
-    report_close(&html);
+    report_file_close(&json);
+    report_file_close(&html);
     return status;
 }
 

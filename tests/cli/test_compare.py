@@ -516,6 +516,39 @@ def test_a_report_replaces_what_was_there(tmp_path):
     json.loads(report.read_text())
 
 
+def test_a_comparison_that_is_not_finished_leaves_no_old_report_behind(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text('{"stale": true}')
+    for report in (old, new):
+        assert compare("--runs", "1", "--json", report, "--", "/no/such/program").returncode == 127
+    assert old.read_text() == "" and not new.exists()
+    done = subprocess.run(f"ulimit -f 2; exec '{SPANLOAD}' compare --runs 1 --json {new} -- true", shell=True, env=environment(), capture_output=True, timeout=60)
+    assert done.returncode == 125 and not new.exists()
+
+
+def test_reports_are_told_apart_by_the_place_that_they_are(tmp_path):
+    report = tmp_path / "report"
+    for other in (tmp_path / "." / "x" / ".." / "report", tmp_path / "link"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(report)
+        done = compare("--runs", "1", "--json", report, "--html", str(other), "--", "true")
+        assert done.returncode == 2 and "the same file" in done.stderr, other
+    for one, other in (("-", "/dev/stdout"), ("/dev/fd/1", "-")):
+        assert compare("--runs", "1", "--json", one, "--html", other, "--", "true").returncode == 2
+    with open(report, "w") as out:
+        subprocess.run([SPANLOAD, "compare", "--runs", "1", "--no-syscalls", "--json", "/dev/fd/1", "--", "true"], stdout=out, env=environment(), timeout=60)
+    json.loads(report.read_text())
+    with open(report, "w") as out:
+        subprocess.run([SPANLOAD, "compare", "--runs", "1", "--no-syscalls", "--json", report, "--", "true"], stdout=out, env=environment(), timeout=60)
+    json.loads(report.read_text())
+
+
+def test_standard_output_that_is_closed_is_told():
+    done = subprocess.run(f"exec '{SPANLOAD}' compare --runs 1 --json - -- true >&-", shell=True, env=environment(), capture_output=True, timeout=60)
+    assert done.returncode == 125 and b"standard output is closed" in done.stderr
+
+
 # ---- wrong usage, and programs that are not there ----
 
 @pytest.mark.parametrize("arguments", [
