@@ -36,16 +36,41 @@ void environment_set_endpoint(const char *url)
     unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
 }
 
+/* What leads traces to a place, and what it is set to then. */
+static const struct {
+    const char *name, *value;
+} of_receiver[] = {
+    {"OTEL_TRACES_EXPORTER", "otlp"},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", NULL},
+    {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", NULL},
+    {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+    {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", NULL},
+    {"OTEL_EXPORTER_OTLP_COMPRESSION", NULL},
+    {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", NULL},
+};
+
+char *environment_set_aside(void)
+{
+    struct buffer names = {0};
+    for (size_t i = 0; i < sizeof of_receiver / sizeof *of_receiver; i++) {
+        const char *value = getenv(of_receiver[i].name);
+        bool stays = value == NULL || (of_receiver[i].value != NULL && strcmp(value, of_receiver[i].value) == 0);
+        if (!stays)
+            buffer_append_format(&names, "%s%s=%s", names.len > 0 ? ", " : "", of_receiver[i].name, value);
+    }
+    return names.bytes;
+}
+
 void environment_set_receiver(int port)
 {
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+    for (size_t i = 0; i < sizeof of_receiver / sizeof *of_receiver; i++)
+        if (of_receiver[i].value != NULL)
+            setenv(of_receiver[i].name, of_receiver[i].value, 1);
+        else
+            unsetenv(of_receiver[i].name);
     environment_set_endpoint(url);
-    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", 1);
-    unsetenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL");
-    unsetenv("OTEL_EXPORTER_OTLP_COMPRESSION");
-    unsetenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION");
-    setenv("OTEL_TRACES_EXPORTER", "otlp", 1);
 }
 
 static bool entry_is_library(const char *entry, size_t len)

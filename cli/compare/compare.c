@@ -154,6 +154,17 @@ static void comparison_describe(struct comparison *comparison, const struct sett
     comparison->machine = machine_text();
 }
 
+/* Takes the text. */
+static void set_aside_tell(struct comparison *comparison, char *set_aside)
+{
+    struct buffer text = {0};
+    if (set_aside == NULL)
+        return;
+    buffer_append_format(&text, "%s: the spans of these runs go to this command, as JSON", set_aside);
+    comparison_leave_out(comparison, text.bytes);
+    free(set_aside);
+}
+
 static void spans_tell(struct comparison *comparison)
 {
     struct buffer text = {0};
@@ -166,19 +177,30 @@ static void spans_tell(struct comparison *comparison)
         buffer_finish(&text);
 }
 
-/* Measures and reports. Returns the exit status. */
-static int compare(const struct compare_wishes *wishes, const struct setting *setting, struct report_file *json, struct report_file *html)
+/* What guard.c's child is given. */
+struct work {
+    const struct compare_wishes *wishes;
+    struct setting *setting;
+    const char *library;
+    struct report_file *json, *html;
+};
+
+/* Measures and reports. Returns the exit status. Takes `set_aside`. */
+static int compare(const struct work *work, char *set_aside)
 {
+    const struct compare_wishes *wishes = work->wishes;
+    const struct setting *setting = work->setting;
     struct comparison comparison;
     comparison_init(&comparison);
     comparison_describe(&comparison, setting);
+    set_aside_tell(&comparison, set_aside);
     int status = setting->load != NULL ? compare_load(setting, &comparison) : compare_runs(setting, &comparison);
     if (status == 0 && !children_interrupted()) {
         if (!setting->follows_calls)
             comparison.calls.left_out = memory_copy_text("system calls: not asked for (--no-syscalls)");
         spans_tell(&comparison);
         comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);
-        status = reports_write(&comparison, json, html);
+        status = reports_write(&comparison, work->json, work->html);
         if (status == 0 && !isnan(wishes->limit) && isnan(comparison.gate_measure->ratio.value))
             status = own_failure("compare: %s could not be measured", comparison.gate_measure->name);
         status = status != 0 ? status : comparison_exit_status(&comparison);
@@ -197,22 +219,15 @@ static void standard_files_open(void)
     close(fd);
 }
 
-/* What guard.c's child is given. */
-struct work {
-    const struct compare_wishes *wishes;
-    struct setting *setting;
-    const char *library;
-    struct report_file *json, *html;
-};
-
 static int work_do(void *context)
 {
     struct work *work = context;
     children_begin();
     int port = intake_start(), status;
     if (port > 0) {
+        char *set_aside = environment_set_aside();
         setting_make_environments(work->setting, work->library, !work->wishes->no_helpers, port);
-        status = compare(work->wishes, work->setting, work->json, work->html);
+        status = compare(work, set_aside);
     } else {
         status = own_failure("compare: cannot receive spans on 127.0.0.1: %s", strerror(-port));
     }

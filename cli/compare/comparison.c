@@ -88,6 +88,11 @@ void measure_add(struct measure *measure, enum variant variant, double sample)
     measure->samples[variant][count] = sample;
 }
 
+double spans_of_a_run(const struct span_accounts *spans)
+{
+    return fmax(spans->made, spans->arrived / (double)spans->runs); /* a NaN is nothing to fmax */
+}
+
 void comparison_leave_out(struct comparison *comparison, char *what_and_why)
 {
     if (comparison->left_out_count < LEFT_OUT_MOST)

@@ -75,6 +75,10 @@ struct span_accounts {
     struct span_store *sample;             /* the first that arrived, for a picture; may be empty */
 };
 
+/* Made in one run, or all of a server's life. A process whose standard error leads elsewhere gives its accounts to nobody: then as
+ * many as arrived. */
+double spans_of_a_run(const struct span_accounts *spans);
+
 enum { MEASURES_MOST = 24, LEFT_OUT_MOST = 16 };
 
 struct comparison {

@@ -158,7 +158,7 @@ static void output_write(cJSON *root, const struct comparison *comparison)
 static void spans_write(cJSON *root, const struct span_accounts *spans)
 {
     cJSON *object = cJSON_AddObjectToObject(root, "spans");
-    sides_add(object, 0, isnan(spans->made) ? spans->arrived / (double)spans->runs : spans->made, &no_ratio);
+    sides_add(object, 0, spans_of_a_run(spans), &no_ratio);
     number_add(object, "made", spans->made);
     number_add(object, "exported", spans->exported);
     number_add(object, "dropped", spans->dropped);

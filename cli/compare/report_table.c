@@ -235,7 +235,7 @@ static void spans_paint(const struct table *table)
     number_words_append(&words, 0, "");
     cell_append(table, words.bytes, VALUE_WIDTH, NULL);
     buffer_clear(&words);
-    number_words_append(&words, isnan(spans->made) ? spans->arrived / (double)spans->runs : spans->made, "");
+    number_words_append(&words, spans_of_a_run(spans), "");
     cell_append(table, words.bytes, VALUE_WIDTH, NULL);
     buffer_clear(&words);
     if (isnan(spans->made)) {
@@ -252,7 +252,7 @@ static void spans_paint(const struct table *table)
     }
     buffer_append_text(&words, "; ");
     number_words_append(&words, spans->arrived, " arrived");
-    if (table->comparison->load_command != NULL && spans->arrived > spans->exported)
+    if (table->comparison->load_command != NULL ? spans->arrived > spans->exported : spans->exported == 0 && spans->arrived > 0)
         buffer_append_text(&words, " (not every process gave its accounts)");
     if (table->comparison->load_command == NULL)
         buffer_append_format(&words, " in %zu run%s", spans->runs, spans->runs == 1 ? "" : "s");

@@ -465,6 +465,20 @@ def test_the_baseline_is_without_the_library_even_where_everything_is_preloaded(
     assert done.returncode == 1 and "-0" in report["output"]["stdout"]["diff"] and "+1" in report["output"]["stdout"]["diff"]
 
 
+def test_what_leads_spans_elsewhere_is_set_aside_and_told():
+    done = compare("--runs", "1", "--no-syscalls", "--", "true", env=environment(OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+                                                                                OTEL_EXPORTER_OTLP_PROTOCOL="http/json"))
+    told = [line for line in done.stdout.splitlines() if line.startswith("left out:") and "OTEL_" in line]
+    assert told == ["left out: OTEL_TRACES_EXPORTER=none, OTEL_EXPORTER_OTLP_COMPRESSION=gzip: the spans of these runs go to this command, as JSON"]
+    assert "OTEL_" not in compare("--runs", "1", "--no-syscalls", "--", "true").stdout
+
+
+def test_spans_of_processes_that_give_no_accounts_are_those_that_arrived(tmp_path):
+    with origin() as url:
+        _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "sh", "-c", f"curl -s -o /dev/null {url} 2>/dev/null")
+    assert report["spans"]["instrumented"] == 1 and report["spans"]["arrived"] == 6
+
+
 def test_settings_of_the_environment_reach_the_library(tmp_path):
     with origin() as url:
         _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url,
