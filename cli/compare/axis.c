@@ -21,7 +21,7 @@ struct axis axis_over(double low, double high, double least)
 double axis_place(const struct axis *axis, double value)
 {
     double part = (value - axis->low) / (axis->high - axis->low);
-    if (!isfinite(part))
+    if (isnan(part))
         part = 0;
     return margin + (100 - 2 * margin) * fmin(fmax(part, 0), 1);
 }

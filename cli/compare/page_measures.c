@@ -149,7 +149,7 @@ static void grid_append(struct buffer *page, const struct axis *axis, int height
 static void estimate_draw(struct buffer *page, const struct axis *axis, const struct estimate *estimate, enum variant variant,
                           double middle)
 {
-    if (!isfinite(estimate->value))
+    if (isnan(estimate->value))
         return;
     double height = variant == INSTRUMENTED ? 6 : 3;
     if (estimate->confidence > 0 && estimate->low <= axis->high && estimate->high >= axis->low) {

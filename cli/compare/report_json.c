@@ -2,7 +2,8 @@
  * report_json.c - a comparison as JSON, for pipelines and for whoever wants to check the statistics.
  *
  * wall, cpu, rss, syscalls, exit, output and spans are always there, each with baseline, instrumented, ratio and interval;
- * null is what was not measured, or has no ratio. Times are in nanoseconds, memory in bytes. Every sample is in it.
+ * null is what was not measured, or has no ratio; the upper end of an interval that has none is null, too. Times are in nanoseconds,
+ * memory in bytes. Every sample is in it, and of how many rounds a ratio comes.
  */
 #include "reports.h"
 
@@ -40,13 +41,13 @@ static void command_add(cJSON *object, const char *key, const char *command)
 
 static void interval_add(cJSON *object, const char *key, const struct estimate *estimate)
 {
-    if (estimate->count < 2 || !isfinite(estimate->low) || !isfinite(estimate->high)) {
+    if (estimate->count < 2 || !isfinite(estimate->low)) {
         cJSON_AddNullToObject(object, key);
         return;
     }
     cJSON *interval = cJSON_AddArrayToObject(object, key);
     cJSON_AddItemToArray(interval, cJSON_CreateNumber(estimate->low));
-    cJSON_AddItemToArray(interval, cJSON_CreateNumber(estimate->high));
+    cJSON_AddItemToArray(interval, isfinite(estimate->high) ? cJSON_CreateNumber(estimate->high) : cJSON_CreateNull());
 }
 
 /* The four that every key has. */
@@ -79,6 +80,7 @@ static void measure_write(cJSON *root, const struct measure *measure)
     cJSON_AddStringToObject(object, "unit", units[measure->unit]);
     sides_add(object, measure->median[BASELINE], measure->median[INSTRUMENTED], &measure->ratio);
     number_add(object, "confidence", measure->ratio.confidence);
+    number_add(object, "rounds", (double)measure->ratio.count);
     cJSON *best = cJSON_AddObjectToObject(object, "best");
     number_add(best, "baseline", measure->best[BASELINE]);
     number_add(best, "instrumented", measure->best[INSTRUMENTED]);

@@ -87,12 +87,13 @@ struct estimate estimate_median(const double *values, size_t count)
     return estimate;
 }
 
-/* NaN where a round says nothing about the ratio: something was not measured, or grew from nothing. */
+/* What grew from nothing grew beyond all bounds. To leave it out, and keep what shrank to nothing, would be to look at one side
+ * only; a rank does not mind that it is infinite. NaN where something was not measured. */
 static double ratio_of(double base, double other)
 {
-    if (base == 0)
-        return other == 0 ? 1 : NAN;
-    return other / base;
+    if (base == 0 && other > 0)
+        return INFINITY;
+    return base == 0 && other == 0 ? 1 : other / base;
 }
 
 struct estimate estimate_ratio(const double *bases, const double *others, size_t count)

@@ -21,8 +21,8 @@
 #define CONFIDENCE_WANTED 0.95
 
 struct estimate {
-    double value;              /* NaN: nothing was measured, or the base is 0 */
-    double low, high;          /* value itself if count is 1 */
+    double value;              /* NaN: nothing was measured; infinite: a ratio to nothing */
+    double low, high;          /* value itself if count is 1; either may be infinite */
     double confidence;         /* that the interval covers the true median, at least: 0 to 1; 0: there is no interval */
     size_t count;              /* rounds it comes from */
 };
@@ -37,7 +37,8 @@ size_t interval_rank(size_t count, double *confidence);
 /* The median of the values, with its interval. */
 struct estimate estimate_median(const double *values, size_t count);
 
-/* The median of others[i] / bases[i], with its interval. Rounds without a base are left out; 0/0 is 1. */
+/* The median of others[i] / bases[i], none of them negative, with its interval. Rounds without both are left out; 0/0 is 1, and more
+ * than 0 to 0 is infinite. */
 struct estimate estimate_ratio(const double *bases, const double *others, size_t count);
 
 #endif

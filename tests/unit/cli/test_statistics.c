@@ -141,8 +141,11 @@ Test(statistics, a_ratio_is_of_rounds_that_have_both)
         {{1, 100, 10}, {1.1, 120, 10.1}, 1.1, 1.01, 1.2, 3},       /* the machine slows down: not the ratio of medians */
         {{NAN, 2, 4}, {2, NAN, 2}, 0.5, 0.5, 0.5, 1},
         {{0, 2, 4}, {0, 2, 4}, 1, 1, 1, 3},
-        {{0, 2, 4}, {5, 4, 8}, 2, 2, 2, 2},
-        {{0, 0, 0}, {1, 2, 3}, NAN, NAN, NAN, 0},
+        {{0, 2, 4}, {5, 4, 8}, 2, 2, INFINITY, 3},                 /* from nothing to something is more, and counts */
+        {{0, 4, 4}, {5, 0, 4}, 1, 0, INFINITY, 3},                 /* as something to nothing is less */
+        {{0, 0, 0}, {1, 2, 3}, INFINITY, INFINITY, INFINITY, 3},
+        {{0, 0, 1}, {NAN, 2, 1}, INFINITY, 1, INFINITY, 2},        /* of an even number */
+        {{0, 0, NAN}, {1, 2, 3}, INFINITY, INFINITY, INFINITY, 2},
         {{2, 2, 2}, {0, 0, 0}, 0, 0, 0, 3},
         {{0, 0, 0}, {NAN, NAN, NAN}, NAN, NAN, NAN, 0},
     };
