@@ -20,6 +20,9 @@
 /* The confidence that is aimed at. */
 #define CONFIDENCE_WANTED 0.95
 
+/* The least number of rounds that can have it. */
+enum { ROUNDS_WANTED = 6 };
+
 struct estimate {
     double value;              /* NaN: nothing was measured; infinite: a ratio to nothing */
     double low, high;          /* value itself if count is 1; either may be infinite */

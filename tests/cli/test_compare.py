@@ -773,6 +773,16 @@ def server(place, answering="status = 200", beginning=""):
 AB = "ab -q -n 200 -c 2 http://127.0.0.1:{port}/"
 
 
+def loaded(place, runs, said, *options, **more):
+    """A comparison of servers that do nothing, whose load prints what is made up: said(kind, round) of the kinds 1 (without), 2 (again) and 3."""
+    for kind in (1, 2, 3):
+        for turn in range(runs + 1):                         # the first of them is the warm-up
+            (place / f"said{kind}.{turn}").write_text(said(kind, max(turn, 1) - 1) + "\n")
+    load = f"n=$(cat {{dir}}/n 2>/dev/null || echo 0); echo $((n+1)) >{{dir}}/n; cat {place}/said$(basename {{dir}}).$n"
+    return compared(place, "--runs", runs, "--no-syscalls", "--ready", "true", "--load", load, *options, "--", "sh", "-c", "sleep 300; :", "{dir}",
+                    env=environment(TMPDIR=str(place)), **more)
+
+
 def test_a_server_under_load_is_compared_side_by_side(tmp_path):
     done, report = compared(tmp_path, "--runs", "6", "--load", AB, "--", *server(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -825,6 +835,30 @@ def test_more_failed_answers_than_by_chance_are_a_difference_and_a_few_are_none(
         done = compare("--runs", "1", "--no-syscalls", "--load", load, "--", *serves)
         seen.append((done.returncode, f"errors under load{', more with the library' if more else ''}: 2 without" in done.stdout))
     assert seen == [(1, True), (0, True)]
+
+
+def test_one_burst_of_errors_is_chance_and_errors_in_every_round_are_none(tmp_path):
+    """Errors come in bursts: whose turn one falls into says nothing of the library."""
+    rows = [
+        (10, lambda kind, turn: 500 if (kind, turn) == (3, 4) else 0, False),
+        (5, lambda kind, turn: 500 if (kind, turn) == (3, 4) else 0, False),
+        (10, lambda kind, turn: 500 if kind == 3 and turn in (1, 4) else 0, False),
+        (10, lambda kind, turn: 50 if kind == 3 else 30 if turn == kind else 0, True),
+        (3, lambda kind, turn: 50 if kind == 3 and turn else 0, True),
+        (2, lambda kind, turn: 50 if kind == 3 else 0, True),
+        (10, lambda kind, turn: "1e16" if kind == 3 else "1e15", True),                # as many as no double can count one by one
+        (10, lambda kind, turn: "1e16", False),
+        (10, lambda kind, turn: "1e308" if kind == 3 else "9e307", False),             # all that can be told is that they are many
+    ]
+    for number, (runs, errors, more) in enumerate(rows):
+        place = tmp_path / str(number)
+        place.mkdir()
+        done, report = loaded(place, runs, lambda kind, turn: f"rate: 10\nerrors: {errors(kind, turn)}", timeout=20)
+        line = next(one for one in report["verdicts"] if one.startswith("errors under load"))
+        assert (done.returncode, line.startswith("errors under load, more with the library: ")) == (int(more), more), (number, line)
+        assert len(line) < 200
+        if number == 0:
+            assert line.endswith("500 with it, more in 1 of 10 rounds: that may be chance")
 
 
 def test_a_load_that_hangs_with_the_library_is_a_difference(tmp_path):
