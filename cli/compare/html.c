@@ -60,7 +60,9 @@ void html_append_value(struct buffer *page, enum unit unit, double value)
 
 void html_append_ratio(struct buffer *page, double ratio)
 {
-    if (isfinite(ratio))
+    if (isfinite(ratio) && fabs(ratio) >= 1e6)
+        buffer_append_format(page, "%.3g", ratio);
+    else if (isfinite(ratio))
         buffer_append_format(page, "%.*f", fabs(ratio) < 9.995 ? 3 : fabs(ratio) < 99.5 ? 1 : 0, ratio);
     else
         buffer_append_text(page, dash);

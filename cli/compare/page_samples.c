@@ -158,6 +158,10 @@ static void precise_append(struct buffer *page, enum unit unit, double value, do
     while (i < 3 && largest < scales[kind][i].size)
         i++;
     double size = has_scale ? scales[kind][i].size : 1;
+    if (value != 0 && (fabs(value) / size >= 1e12 || fabs(value) / size < 1e-6)) {    /* no sensible number of digits */
+        html_append_value(page, unit, value);
+        return;
+    }
     int digits = step < size ? (int)fmin(ceil(-log10(step / size) - 1e-9), 6) : 0;
     buffer_append_format(page, "%.*f", digits, value / size);
     if (has_scale)

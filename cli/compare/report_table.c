@@ -8,7 +8,6 @@
 #include "text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,21 +57,24 @@ static void value_append(const struct table *table, enum unit unit, double value
 
 static void ratio_append(const struct table *table, double ratio)
 {
-    char text[32] = "-";
-    if (isfinite(ratio))
-        snprintf(text, sizeof text, ratio < 100 ? "%.3f" : "%.0f", ratio);
-    cell_append(table, text, RATIO_WIDTH, NULL);
+    struct buffer text = {0};
+    ratio_text_append(&text, ratio);
+    cell_append(table, text.bytes, RATIO_WIDTH, NULL);
+    buffer_finish(&text);
 }
 
 static void interval_append(const struct table *table, const struct estimate *ratio, double confidence_wanted)
 {
-    char text[64] = "-";
-    if (isfinite(ratio->low) && isfinite(ratio->high) && ratio->count > 1) {
-        int len = snprintf(text, sizeof text, "%.3f to %.3f", ratio->low, ratio->high);
+    struct buffer text = {0};
+    ratio_text_append(&text, ratio->count > 1 ? ratio->low : NAN);
+    if (ratio->count > 1 && isfinite(ratio->low)) {
+        buffer_append_text(&text, " to ");
+        ratio_text_append(&text, ratio->high);
         if (ratio->confidence < confidence_wanted)
-            snprintf(text + len, sizeof text - (size_t)len, " (%.0f %%)", floor(ratio->confidence * 100));
+            buffer_append_format(&text, " (%.0f %%)", floor(ratio->confidence * 100));
     }
-    cell_append(table, text, INTERVAL_WIDTH, NULL);
+    cell_append(table, text.bytes, INTERVAL_WIDTH, NULL);
+    buffer_finish(&text);
 }
 
 static void line_end(const struct table *table)

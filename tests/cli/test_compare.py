@@ -974,6 +974,25 @@ def test_every_worker_of_a_server_gives_its_accounts(tmp_path):
     assert report["syscalls"]["by_name"]["recvfrom"]["baseline"] == pytest.approx(1, abs=0.2)
 
 
+def test_figures_beyond_all_bounds_are_told_in_a_few_digits(tmp_path):
+    """And do not write beyond the table's cells."""
+    page = tmp_path / "page.html"
+    done, report = loaded(tmp_path, 3, lambda kind, turn: f"rate: {('1e150', '1e-100')[(turn + kind) % 2]}\nerrors: 1e300\np99: 1e300 ms", "--html", page)
+    assert done.returncode == 0, done.stderr
+    assert report["load"]["samples"]["baseline"] == [1e-100, 1e150, 1e-100]
+    assert re.search(r"^requests a second +1e-100/s +1e-100/s +1\.000 +1\.000 to 1\.000 \(75 %\)", done.stdout, re.M), done.stdout
+    for text in (done.stdout, page.read_text()):
+        assert not re.search(r"\d{30}", text)
+    done, report = loaded(tmp_path, 2, lambda kind, turn: f"rate: {'1e150' if (turn + kind) % 2 else '1e-100'}" if kind < 3 else "rate: 1")
+    assert re.search(r" 1e-150 to 1e\+100 \(50 %\)", done.stdout), done.stdout
+
+
+def test_a_ratio_to_nothing_is_null_and_counts(tmp_path):
+    done, report = loaded(tmp_path, 6, lambda kind, turn: f"rate: 10\nerrors: {turn % 3 if kind == 3 else 0}")
+    assert report["errors"]["ratio"] is None and report["errors"]["interval"] == [1, None] and report["errors"]["rounds"] == 6
+    assert report["load"]["ratio"] == 1 and report["load"]["interval"] == [1, 1] and report["load"]["rounds"] == 6
+
+
 def test_redis_benchmark_is_read_and_redis_makes_no_spans(tmp_path):
     load = "redis-benchmark -p {port} -n 2000 -c 4 -t get -q"
     done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--load", load, "--", "redis-server", "--port", "{port}", "--save", "",
