@@ -1,9 +1,9 @@
 /*
  * comparison.c - holds what was measured, and works out medians and ratios.
  *
- * A difference is one where the interval of the ratio excludes 1, and still does after it was moved towards 1 by as much as the
- * baseline differed from itself: two processes of one program differ by where their memory happens to lie, and rounds cannot
- * average that away. What is said of it is verdict.c's.
+ * A difference is one where the interval of the ratio, if it is as sure as is wanted, excludes 1, and still does after it was moved
+ * towards 1 by as much as the baseline differed from itself: two processes of one program differ by where their memory happens to
+ * lie, and rounds cannot average that away. What is said of it is verdict.c's.
  */
 #include "comparison.h"
 
@@ -150,7 +150,7 @@ double measure_overhead(const struct measure *measure, double *low, double *high
 bool measure_is_different(const struct measure *measure)
 {
     double noise = measure_noise(measure);
-    return measure->ratio.confidence > 0 && (measure->ratio.low > 1 + noise || measure->ratio.high < 1 - noise);
+    return measure->ratio.confidence >= CONFIDENCE_WANTED && (measure->ratio.low > 1 + noise || measure->ratio.high < 1 - noise);
 }
 
 void comparison_work_out(struct comparison *comparison, const char *gate_key, double gate_limit)

@@ -128,7 +128,7 @@ double measure_overhead(const struct measure *measure, double *low, double *high
 /* By how much the baseline differed from itself, as a part of it; 0 if that is not known. */
 double measure_noise(const struct measure *measure);
 
-/* A difference is established: the interval excludes none, also after what the baseline differed from itself. */
+/* A difference is established: there are rounds enough, and the interval excludes none, also after what the baseline differed from itself. */
 bool measure_is_different(const struct measure *measure);
 
 /* The exit status: 0, or 1 over the limit or with a different outcome. */

@@ -1,8 +1,8 @@
 /*
  * verdict.c - what may be said of a comparison, in sentences.
  *
- * A sentence claims no more than its interval carries. What is not established as a difference is "no difference larger than", with the
- * end of the interval that is farthest off, or the noise if that is larger.
+ * A sentence claims no more than its interval carries, and too few rounds for one of 95 % carry no claim. What is not established
+ * as a difference is "no difference larger than", with the end of the interval that is farthest off, or the noise if that is larger.
  */
 #include "verdict.h"
 
@@ -17,8 +17,9 @@ static const double ERRORS_MOST = 1e300;
 
 static void signed_percent_append(struct buffer *text, double part)
 {
-    buffer_append_text(text, part < 0 ? "-" : "");
-    percent_append(text, part, false);
+    bool is_none = part < 0 && part > -0.00005;            /* "-less than 0.01 %" would be a riddle */
+    buffer_append_text(text, part < 0 && !is_none ? "-" : "");
+    percent_append(text, is_none ? 0 : part, false);
 }
 
 static void rounds_append(struct buffer *text, const struct measure *measure)
@@ -27,16 +28,28 @@ static void rounds_append(struct buffer *text, const struct measure *measure)
     buffer_append_format(text, "%zu round%s", count, count == 1 ? "" : "s");
 }
 
-/* "19.9 % more (18.7 % to 21.2 %, 95 % sure, 20 rounds)". The interval's ends are those of the overhead or the gain. */
-static void difference_append(struct buffer *text, const struct measure *measure)
+static void change_append(struct buffer *text, const struct estimate *ratio)
 {
-    const struct estimate *ratio = &measure->ratio;
-    bool is_more = ratio->value > 1;
     percent_append(text, ratio->value - 1, false);
-    buffer_append_format(text, " %s with the library (", is_more ? "more" : "less");
+    buffer_append_format(text, " %s with the library", ratio->value >= 1 ? "more" : "less");
+}
+
+/* The interval's ends, those of the overhead or of the gain. */
+static void ends_append(struct buffer *text, const struct estimate *ratio)
+{
+    bool is_more = ratio->value >= 1;
     signed_percent_append(text, is_more ? ratio->low - 1 : 1 - ratio->high);
     buffer_append_text(text, " to ");
     signed_percent_append(text, is_more ? ratio->high - 1 : 1 - ratio->low);
+}
+
+/* "19.9 % more with the library (18.7 % to 21.2 %, 95 % sure, 20 rounds)" */
+static void difference_append(struct buffer *text, const struct measure *measure)
+{
+    const struct estimate *ratio = &measure->ratio;
+    change_append(text, ratio);
+    buffer_append_text(text, " (");
+    ends_append(text, ratio);
     buffer_append_format(text, ", %.0f %% sure, ", floor(ratio->confidence * 100));
     rounds_append(text, measure);
     buffer_append_text(text, ")");
@@ -50,12 +63,29 @@ static void no_difference_append(struct buffer *text, const struct measure *meas
 {
     const struct estimate *ratio = &measure->ratio;
     double largest = fmax(measure_noise(measure), fmax(fabs(ratio->low - 1), fabs(ratio->high - 1)));
-    buffer_append_text(text, "no difference larger than ");
-    percent_append(text, largest, true);
-    buffer_append_text(text, " could be seen in ");
+    buffer_append_text(text, isinf(largest) ? "whether there is a difference could not be seen in " : "no difference larger than ");
+    if (!isinf(largest)) {
+        percent_append(text, largest, true);
+        buffer_append_text(text, " could be seen in ");
+    }
     rounds_append(text, measure);
-    if (ratio->confidence < CONFIDENCE_WANTED)
-        buffer_append_format(text, " (only %.0f %% sure: it takes 6 rounds to be 95 %% sure)", floor(ratio->confidence * 100));
+}
+
+/* What was seen, and that it tells nothing. */
+static void few_rounds_append(struct buffer *text, const struct measure *measure)
+{
+    const struct estimate *ratio = &measure->ratio;
+    if (ratio->count == 1) {
+        ratio_text_append(text, ratio->value);
+        buffer_append_text(text, " times; one round tells nothing about noise");
+        return;
+    }
+    change_append(text, ratio);
+    buffer_append_text(text, " in ");
+    rounds_append(text, measure);
+    buffer_append_format(text, ", which is too few to tell (%.0f %% sure that it is ", floor(ratio->confidence * 100));
+    ends_append(text, ratio);
+    buffer_append_format(text, "; it takes %d to be 95 %% sure)", ROUNDS_WANTED);
 }
 
 static char *measure_verdict(const struct measure *measure)
@@ -64,8 +94,8 @@ static char *measure_verdict(const struct measure *measure)
     buffer_append_format(&text, "%s: ", measure->name);
     if (isnan(measure->ratio.value))
         buffer_append_text(&text, "could not be measured");
-    else if (measure->ratio.confidence == 0)
-        buffer_append_format(&text, "%.3f times; one round tells nothing about noise", measure->ratio.value);
+    else if (measure->ratio.confidence < CONFIDENCE_WANTED)
+        few_rounds_append(&text, measure);
     else if (measure_is_different(measure))
         difference_append(&text, measure);
     else

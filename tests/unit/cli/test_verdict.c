@@ -1,0 +1,83 @@
+/* test_verdict.c - what is said of a comparison, whose samples are made up: no more than they carry. */
+#include <criterion/criterion.h>
+
+#include "comparison.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+enum { ROUNDS_MOST = 12 };
+
+/* One measure, wall time, of 100 without the library, 100 again, and these percent more with it; NaN ends them. */
+static void wall_add(struct comparison *comparison, double again, const double *more)
+{
+    struct measure *wall = comparison_add_measure(comparison, "wall", "wall time", UNIT_NS);
+    for (size_t i = 0; i < ROUNDS_MOST && !isnan(more[i]); i++) {
+        measure_add(wall, BASELINE, 100);
+        measure_add(wall, BASELINE_AGAIN, 100 + again);
+        measure_add(wall, INSTRUMENTED, 100 + more[i]);
+        comparison->rounds++;
+    }
+}
+
+static struct comparison compared(double again, const double *more, double limit)
+{
+    struct comparison comparison;
+    comparison_init(&comparison);
+    comparison.spans.made = 1;
+    wall_add(&comparison, again, more);
+    comparison_work_out(&comparison, "wall", limit);
+    return comparison;
+}
+
+static bool is_said(const struct comparison *comparison, const char *sentence)
+{
+    for (size_t i = 0; i < comparison->verdict_count; i++)
+        if (strcmp(comparison->verdicts[i], sentence) == 0)
+            return true;
+    return false;
+}
+
+static void expect_said(const struct comparison *comparison, const char *sentence, size_t row)
+{
+    if (is_said(comparison, sentence))
+        return;
+    cr_expect_fail("row %zu lacks: %s", row, sentence);
+    for (size_t i = 0; i < comparison->verdict_count; i++)
+        cr_log_warn("row %zu says: %s", row, comparison->verdicts[i]);
+}
+
+Test(verdict, fewer_rounds_than_six_claim_no_difference)
+{
+    static const struct {
+        double more[ROUNDS_MOST];
+        bool is_different;
+        const char *sentence;
+    } rows[] = {
+        {{14, NAN}, false, "wall time: 1.140 times; one round tells nothing about noise"},
+        {{12, 16, NAN}, false,
+         "wall time: 14.0 % more with the library in 2 rounds, which is too few to tell (50 % sure that it is 12.0 % to 16.0 %; it "
+         "takes 6 to be 95 % sure)"},
+        {{-14, -14, -14, -14, -14, NAN}, false,
+         "wall time: 14.0 % less with the library in 5 rounds, which is too few to tell (93 % sure that it is 14.0 % to 14.0 %; it "
+         "takes 6 to be 95 % sure)"},
+        {{-1, 0, 2, NAN}, false,
+         "wall time: 0 % more with the library in 3 rounds, which is too few to tell (75 % sure that it is -1.0 % to 2.0 %; it "
+         "takes 6 to be 95 % sure)"},
+        {{12, 16, 14, 14, 14, 14, NAN}, true,
+         "wall time: 14.0 % more with the library (12.0 % to 16.0 %, 96 % sure, 6 rounds); the baseline differed from itself by 0 %"},
+        {{-1, 2, 0, 0, 0, 0, NAN}, false, "wall time: no difference larger than 2.0 % could be seen in 6 rounds"},
+        {{0.004, 0.004, 0.004, 0.004, 0.004, 0.004, NAN}, true,
+         "wall time: less than 0.01 % more with the library (less than 0.01 % to less than 0.01 %, 96 % sure, 6 rounds); the "
+         "baseline differed from itself by 0 %"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct comparison comparison = compared(0, rows[i].more, NAN);
+        cr_expect_eq(measure_is_different(&comparison.measures[0]), rows[i].is_different, "row %zu", i);
+        expect_said(&comparison, rows[i].sentence, i);
+        comparison_finish(&comparison);
+    }
+}
