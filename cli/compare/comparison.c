@@ -147,6 +147,13 @@ double measure_overhead(const struct measure *measure, double *low, double *high
     return more ? 1 - ratio->value : ratio->value - 1;
 }
 
+double measure_overhead_established(const struct measure *measure)
+{
+    double low;
+    measure_overhead(measure, &low, NULL);
+    return measure->ratio.confidence >= CONFIDENCE_WANTED ? low - measure_noise(measure) : NAN;
+}
+
 bool measure_is_different(const struct measure *measure)
 {
     double noise = measure_noise(measure);

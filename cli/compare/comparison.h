@@ -100,7 +100,8 @@ struct comparison {
     /* The gate: --max-overhead. */
     const struct measure *gate_measure;    /* never NULL once worked out: the one that the first verdict is about */
     double gate_limit;                     /* 0.03; NaN: none was given */
-    bool is_over_limit;
+    bool is_over_limit;                    /* that is established */
+    bool may_be_over_limit;                /* the middle of the rounds is, but that is not established */
     bool has_different_outcome;            /* output, files, exit status, or answers that failed under load */
     char *verdicts[12];                    /* in words, the most important first */
     size_t verdict_count;
@@ -124,6 +125,10 @@ void comparison_work_out(struct comparison *comparison, const char *gate_key, do
 /* How much dearer the instrumented one is, as a part of the baseline: 0.03 is 3 % more time, or 3 % fewer requests a
  * second. *low and *high, if not NULL, become the ends of the interval. */
 double measure_overhead(const struct measure *measure, double *low, double *high);
+
+/* What of it is established: the lower end of its interval, less what the baseline differed from itself. No number, and so no more
+ * than anything, with too few rounds. */
+double measure_overhead_established(const struct measure *measure);
 
 /* By how much the baseline differed from itself, as a part of it; 0 if that is not known. */
 double measure_noise(const struct measure *measure);

@@ -68,6 +68,7 @@ static void badge_append(struct buffer *page, const struct comparison *compariso
         buffer_append_format(page, "%s of %g&nbsp;%%: ", comparison->is_over_limit ? "over the limit" : "the limit",
                              comparison->gate_limit * 100);
         html_append(page, comparison->gate_measure->name);
+        buffer_append_text(page, comparison->may_be_over_limit ? ", which may be exceeded" : "");
     }
     buffer_append_text(page, "</p>\n");
 }

@@ -180,7 +180,9 @@ static void gate_write(cJSON *root, const struct comparison *comparison)
     number_add(object, "low", low);
     number_add(object, "high", high);
     number_add(object, "limit", comparison->gate_limit);
+    number_add(object, "established", measure_overhead_established(comparison->gate_measure));
     cJSON_AddBoolToObject(object, "is_over_limit", comparison->is_over_limit);
+    cJSON_AddBoolToObject(object, "may_be_over_limit", comparison->may_be_over_limit);
     cJSON_AddBoolToObject(object, "has_different_outcome", comparison->has_different_outcome);
     cJSON_AddBoolToObject(object, "passed", comparison_exit_status(comparison) == 0);
 }

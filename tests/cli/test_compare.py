@@ -227,7 +227,16 @@ def test_a_program_that_is_slowed_on_purpose_is_over_the_limit(tmp_path):
     assert done.returncode == 1
     assert report["wall"]["is_different"] is True and report["wall"]["ratio"] > 2
     assert report["gate"] == {**report["gate"], "metric": "wall", "limit": 0.5, "is_over_limit": True, "has_different_outcome": False}
+    noise = abs(report["wall"]["noise"]["ratio"] - 1)
+    assert report["gate"]["established"] == pytest.approx(report["wall"]["interval"][0] - 1 - noise) and report["gate"]["may_be_over_limit"] is False
     assert "wall time: the limit of 50.0 % is exceeded" in done.stdout
+
+
+def test_a_limit_is_not_exceeded_by_rounds_too_few_to_tell(tmp_path):
+    done, report = compared(tmp_path, "--runs", "5", "--no-syscalls", "--max-overhead", "50%", "--", *under_preload("sleep 0.1", "sleep 0.02"))
+    assert done.returncode == 0, done.stdout
+    assert report["gate"] == {**report["gate"], "is_over_limit": False, "may_be_over_limit": True, "established": None, "passed": True}
+    assert "wall time: the limit of 50.0 % may be exceeded, but 5 rounds cannot establish anything: it takes 6 to be 95 % sure" in done.stdout
 
 
 def test_without_a_limit_slower_is_told_but_is_no_failure(tmp_path):

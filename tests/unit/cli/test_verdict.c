@@ -81,3 +81,41 @@ Test(verdict, fewer_rounds_than_six_claim_no_difference)
         comparison_finish(&comparison);
     }
 }
+
+Test(verdict, a_limit_is_exceeded_only_where_that_is_established)
+{
+    static const struct {
+        double again, more[ROUNDS_MOST];
+        bool is_over, may_be_over;
+        const char *sentence;
+    } rows[] = {
+        {0, {15, 15, 12, 20, 14, 16, NAN}, true, false, "wall time: the limit of 10.0 % is exceeded"},
+        {0, {15, 15, 7.4, 30, 14, 16, NAN}, false, true,
+         "wall time: the limit of 10.0 % may be exceeded: 15.0 % is the middle of the rounds, but 7.4 % cannot be excluded; more "
+         "rounds would tell"},
+        {0, {15, 15, -3, 30, 14, 16, NAN}, false, true,
+         "wall time: the limit of 10.0 % may be exceeded: 15.0 % is the middle of the rounds, but no difference cannot be excluded; "
+         "more rounds would tell"},
+        {5, {15, 15, 12, 20, 14, 16, NAN}, false, true,
+         "wall time: the limit of 10.0 % may be exceeded: 15.0 % is the middle of the rounds, but the baseline differed from itself "
+         "by 5.0 %"},
+        {0, {5, 5, 4, 11, 5, 6, NAN}, false, false,
+         "wall time: the limit of 10.0 % is not shown to be exceeded; up to 11.0 % cannot be excluded, more rounds would tell"},
+        {0, {5, 5, 4, 9, 5, 6, NAN}, false, false, "wall time: the limit of 10.0 % is kept"},
+        {0, {50, NAN}, false, true,
+         "wall time: the limit of 10.0 % may be exceeded, but 1 round cannot establish anything: it takes 6 to be 95 % sure"},
+        {0, {50, 50, 50, 50, 50, NAN}, false, true,
+         "wall time: the limit of 10.0 % may be exceeded, but 5 rounds cannot establish anything: it takes 6 to be 95 % sure"},
+        {0, {5, 5, NAN}, false, false,
+         "wall time: the limit of 10.0 % is not shown to be exceeded, but 2 rounds cannot establish anything: it takes 6 to be 95 % "
+         "sure"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct comparison comparison = compared(rows[i].again, rows[i].more, 0.10);
+        cr_expect_eq(comparison.is_over_limit, rows[i].is_over, "row %zu", i);
+        cr_expect_eq(comparison.may_be_over_limit, rows[i].may_be_over, "row %zu", i);
+        cr_expect_eq(comparison_exit_status(&comparison), rows[i].is_over, "row %zu", i);
+        expect_said(&comparison, rows[i].sentence, i);
+        comparison_finish(&comparison);
+    }
+}
