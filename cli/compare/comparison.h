@@ -98,13 +98,14 @@ struct comparison {
     size_t left_out_count;
 
     /* The gate: --max-overhead. */
-    const struct measure *gate_measure;    /* never NULL once worked out: the one that the first verdict is about */
+    const struct measure *gate_measure;    /* never NULL once worked out: the one that the first verdict is about, after those that fail */
     double gate_limit;                     /* 0.03; NaN: none was given */
     bool is_over_limit;                    /* that is established */
     bool may_be_over_limit;                /* the middle of the rounds is, but that is not established */
     bool has_different_outcome;            /* output, files, exit status, or answers that failed under load */
     char *verdicts[12];                    /* in words, the most important first */
     size_t verdict_count;
+    size_t failing_count;                  /* the first so many of them are why the exit status is 1 */
 };
 
 void comparison_init(struct comparison *comparison);

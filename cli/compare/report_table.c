@@ -298,7 +298,7 @@ void report_table(struct buffer *text, const struct comparison *comparison, cons
     left_out_paint(&table);
     buffer_append_text(text, "\n");
     for (size_t i = 0; i < comparison->verdict_count; i++) {
-        coloured_append(&table, comparison->verdicts[i], i == 0 ? comparison_exit_status(comparison) ? red : bold : NULL);
+        coloured_append(&table, comparison->verdicts[i], i < comparison->failing_count ? red : i == 0 ? bold : NULL);
         buffer_append_text(text, "\n");
     }
 }

@@ -121,6 +121,19 @@ static void verdict_add(struct comparison *comparison, char *text)
         free(text);
 }
 
+/* Behind those that have failed, before all others: why the command ends with 1 is the first that one wants to know. */
+static void verdict_add_failing(struct comparison *comparison, char *text)
+{
+    size_t most = sizeof comparison->verdicts / sizeof *comparison->verdicts, place = comparison->failing_count;
+    if (comparison->verdict_count == most)
+        free(comparison->verdicts[--comparison->verdict_count]);
+    memmove(&comparison->verdicts[place + 1], &comparison->verdicts[place],
+            (comparison->verdict_count - place) * sizeof *comparison->verdicts);
+    comparison->verdicts[place] = text;
+    comparison->verdict_count++;
+    comparison->failing_count++;
+}
+
 /* "standard output (but for 2 lines that change anyway)" */
 static void same_append(struct buffer *same, const struct outcome *outcome)
 {
@@ -145,9 +158,10 @@ static void outcomes_tell(struct comparison *comparison)
             runs = outcome->difference.runs;
             continue;
         }
-        comparison->has_different_outcome |= outcome->difference.kind == DIFFERENT;
+        bool is_different = outcome->difference.kind == DIFFERENT;
+        comparison->has_different_outcome |= is_different;
         outcome_append(&text, outcome);
-        verdict_add(comparison, text.bytes);
+        (is_different ? verdict_add_failing : verdict_add)(comparison, text.bytes);
     }
     if (same.len > 0) {
         buffer_append_format(&same, ": the same in %zu run%s with the library", runs, runs == 1 ? "" : "s");
@@ -226,7 +240,7 @@ static void errors_tell(struct comparison *comparison)
     if (with_it > without && !is_different)
         buffer_append_format(&text, ", more in %zu of %zu round%s: that may be chance", count.more, count.rounds, count.rounds == 1 ? "" : "s");
     comparison->has_different_outcome |= is_different;
-    verdict_add(comparison, text.bytes);
+    (is_different ? verdict_add_failing : verdict_add)(comparison, text.bytes);
 }
 
 /* Why a limit that the middle of the rounds is over is not called exceeded. */
@@ -290,7 +304,7 @@ static void gate_tell(struct comparison *comparison)
     comparison->is_over_limit = measure_overhead_established(gate) > comparison->gate_limit;
     comparison->may_be_over_limit = !comparison->is_over_limit && measure_overhead(gate, NULL, NULL) > comparison->gate_limit;
     gate_append(&text, comparison);
-    verdict_add(comparison, text.bytes);
+    (comparison->is_over_limit ? verdict_add_failing : verdict_add)(comparison, text.bytes);
 }
 
 /* Whoever compares a program that the library is not loaded into learns nothing about it. */

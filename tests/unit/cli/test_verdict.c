@@ -1,7 +1,7 @@
 /* test_verdict.c - what is said of a comparison, whose samples are made up: no more than they carry. */
 #include <criterion/criterion.h>
 
-#include "comparison.h"
+#include "reports.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -118,4 +118,53 @@ Test(verdict, a_limit_is_exceeded_only_where_that_is_established)
         expect_said(&comparison, rows[i].sentence, i);
         comparison_finish(&comparison);
     }
+}
+
+/* The lines at the end of a coloured table, the verdicts, as they are coloured. */
+static char *verdicts_coloured(const struct comparison *comparison)
+{
+    struct buffer table = {0};
+    report_table(&table, comparison, &(struct terminal){.has_colour = true, .width = 100});
+    char *verdicts = memory_copy_text(strstr(table.bytes, comparison->verdicts[0]) - strlen("\033[31m"));
+    buffer_finish(&table);
+    return verdicts;
+}
+
+Test(verdict, what_fails_comes_first_and_is_red)
+{
+    static const double more[ROUNDS_MOST] = {15, 15, 12, 20, 14, 16, NAN};
+    struct comparison comparison;
+    comparison_init(&comparison);
+    comparison.command = memory_copy_text("true");
+    comparison.machine = memory_copy_text("a machine");
+    comparison.spans.made = 1;
+    wall_add(&comparison, 0, more);
+    for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+        comparison.outcomes[i].is_looked_at = i != OUTCOME_FILES;
+        comparison.outcomes[i].difference = (struct difference){.kind = i == OUTCOME_STDOUT ? DIFFERENT : SAME, .runs = 6, .runs_different = 6};
+    }
+    comparison_work_out(&comparison, "wall", 0.20);
+    cr_expect_eq(comparison.failing_count, 1);
+    char *verdicts = verdicts_coloured(&comparison);
+    cr_expect_str_eq(verdicts, "\033[31mstandard output: different in 6 of 6 runs with the library\033[0m\n"
+                               "wall time: 15.0 % more with the library (12.0 % to 20.0 %, 96 % sure, 6 rounds); the baseline differed "
+                               "from itself by 0 %\n"
+                               "wall time: the limit of 20.0 % is kept\n"
+                               "exit status, standard error: the same in 6 runs with the library\n");
+    free(verdicts);
+    comparison_finish(&comparison);
+}
+
+Test(verdict, what_fails_nothing_is_not_red)
+{
+    static const double more[ROUNDS_MOST] = {15, 15, 12, 20, 14, 16, NAN};
+    struct comparison comparison = compared(0, more, NAN);
+    comparison.command = memory_copy_text("true");
+    comparison.machine = memory_copy_text("a machine");
+    cr_expect_eq(comparison.failing_count, 0);
+    char *verdicts = verdicts_coloured(&comparison);
+    cr_expect_eq(strncmp(verdicts + 1, "\033[1mwall time: 15.0 % more", strlen("\033[1mwall time: 15.0 % more")), 0, "%s", verdicts);
+    cr_expect_null(strstr(verdicts, "\033[31m"));
+    free(verdicts);
+    comparison_finish(&comparison);
 }
