@@ -26,6 +26,7 @@ struct measure {
     enum unit unit;
     bool more_is_better;                   /* requests a second */
     bool is_part;                          /* of the one before it that is none: user time is of processor time */
+    bool is_of_process;                    /* one sample for a server's whole life: there are no rounds of it */
     double *samples[VARIANT_COUNT];        /* by round; NaN where it could not be measured */
     size_t count[VARIANT_COUNT];
 

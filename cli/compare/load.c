@@ -143,6 +143,19 @@ static void latencies_add(struct comparison *comparison, enum variant variant, c
     }
 }
 
+/* A server's peak is one number, which grows or stays: that it is read after each turn makes no independent samples of it, from
+ * which servers would differ for sure by where their memory happens to lie. */
+static void peak_record(struct comparison *comparison, enum variant variant, double bytes)
+{
+    struct measure *peak = comparison_measure(comparison, "rss");
+    if (peak != NULL && peak->count[variant] > 0)
+        peak->samples[variant][0] = fmax(peak->samples[variant][0], bytes);
+    else
+        sample_add(comparison, "rss", "peak memory", UNIT_BYTES, variant, bytes);
+    if (peak == NULL && (peak = comparison_measure(comparison, "rss")) != NULL)
+        peak->is_of_process = true;
+}
+
 static void turn_record(struct load *load, enum variant variant, const struct load_turn *turn)
 {
     struct comparison *comparison = load->comparison;
@@ -150,7 +163,7 @@ static void turn_record(struct load *load, enum variant variant, const struct lo
     sample_add(comparison, "load", "requests a second", UNIT_PER_SECOND, variant, turn->report.rate);
     latencies_add(comparison, variant, &turn->report);
     sample_add(comparison, "cpu", "processor time per request", UNIT_NS, variant, turn->used.cpu_ns / requests);
-    sample_add(comparison, "rss", "peak memory", UNIT_BYTES, variant, turn->used.peak_bytes);
+    peak_record(comparison, variant, turn->used.peak_bytes);
     sample_add(comparison, "context_switches", "context switches per request", UNIT_COUNT, variant, turn->used.context_switches / requests);
     sample_add(comparison, "page_faults", "page faults per request", UNIT_COUNT, variant, turn->used.page_faults / requests);
     sample_add(comparison, "wall", "time of the load", UNIT_NS, variant, turn->wall_ns);

@@ -328,7 +328,7 @@ static void strip_append(struct buffer *page, const struct strip *strip)
 
 static bool measure_is_shown(const struct measure *measure)
 {
-    return !measure->is_part && measure->count[BASELINE] + measure->count[BASELINE_AGAIN] + measure->count[INSTRUMENTED] > 0;
+    return !measure->is_part && !measure->is_of_process && measure->count[BASELINE] + measure->count[BASELINE_AGAIN] + measure->count[INSTRUMENTED] > 0;
 }
 
 void page_samples(struct buffer *page, const struct comparison *comparison)

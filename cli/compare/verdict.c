@@ -88,12 +88,25 @@ static void few_rounds_append(struct buffer *text, const struct measure *measure
     buffer_append_format(text, "; it takes %d to be 95 %% sure)", ROUNDS_WANTED);
 }
 
+/* "11.20 MB without, 11.25 MB again without, 11.30 MB with the library (one server of each: ...)" */
+static void servers_append(struct buffer *text, const struct measure *measure)
+{
+    static const char *const words[] = {" without, ", " again without, ", " with the library"};
+    for (int variant = 0; variant < VARIANT_COUNT; variant++) {
+        unit_append(text, measure->unit, measure->median[variant], true);
+        buffer_append_text(text, words[variant]);
+    }
+    buffer_append_text(text, " (one server of each: what of that is noise is not known)");
+}
+
 static char *measure_verdict(const struct measure *measure)
 {
     struct buffer text = {0};
     buffer_append_format(&text, "%s: ", measure->name);
     if (isnan(measure->ratio.value))
         buffer_append_text(&text, "could not be measured");
+    else if (measure->is_of_process)
+        servers_append(&text, measure);
     else if (measure->ratio.confidence < CONFIDENCE_WANTED)
         few_rounds_append(&text, measure);
     else if (measure_is_different(measure))

@@ -983,6 +983,18 @@ def test_every_worker_of_a_server_gives_its_accounts(tmp_path):
     assert report["syscalls"]["by_name"]["recvfrom"]["baseline"] == pytest.approx(1, abs=0.2)
 
 
+def test_the_peak_memory_of_one_server_of_each_is_no_difference(tmp_path):
+    """However often it is read. Here it is one, by 20 MB, and by chance, as far as anybody can tell."""
+    eats = server(tmp_path, beginning='eaten = b"x" * (20_000_000 if HAS_LIBRARY else 1)')
+    done, report = compared(tmp_path, "--runs", "6", "--no-syscalls", "--load", "echo rate: 5", "--", *eats)
+    peak = report["rss"]
+    assert {side: len(samples) for side, samples in peak["samples"].items()} == {"baseline": 1, "baseline_again": 1, "instrumented": 1}
+    assert peak["instrumented"] - peak["baseline"] > 15e6 and peak["ratio"] == pytest.approx(peak["instrumented"] / peak["baseline"])
+    assert peak["interval"] is None and peak["confidence"] == 0 and peak["rounds"] == 1 and peak["is_different"] is False
+    assert re.search(r"^peak memory: [\d.]+ MB without, [\d.]+ MB again without, [\d.]+ MB with the library \(one server of each: "
+                     r"what of that is noise is not known\)$", done.stdout, re.M), done.stdout
+
+
 def test_figures_beyond_all_bounds_are_told_in_a_few_digits(tmp_path):
     """And do not write beyond the table's cells."""
     page = tmp_path / "page.html"
