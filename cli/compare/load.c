@@ -130,6 +130,16 @@ static void sample_add(struct comparison *comparison, const char *key, const cha
     measure_add(measure, variant, sample);
 }
 
+/* A latency that a turn did not tell is a gap in its round, before the first that told it too: only what is of one round is compared. */
+static void latencies_fill(struct comparison *comparison)
+{
+    const struct measure *load = comparison_measure(comparison, "load");
+    for (size_t i = 0; i < comparison->measure_count; i++)
+        for (int variant = 0; variant < VARIANT_COUNT; variant++)
+            while (strncmp(comparison->measures[i].key, "latency_", 8) == 0 && comparison->measures[i].count[variant] < load->count[variant])
+                measure_add(&comparison->measures[i], variant, NAN);
+}
+
 static void latencies_add(struct comparison *comparison, enum variant variant, const struct load_report *report)
 {
     for (size_t i = 0; i < report->latency_count; i++) {
@@ -138,9 +148,15 @@ static void latencies_add(struct comparison *comparison, enum variant variant, c
         const char *kind = strncmp(key, "latency_", 8) == 0 ? key + 8 : key;
         buffer_append_format(&name, "latency, %s", kind);
         double ns = report->latencies[i].ns;               /* ab knows whole milliseconds only: its 0 tells nothing */
-        sample_add(comparison, key, name.bytes, UNIT_NS, variant, ns > 0 ? ns : NAN);
+        if (comparison_measure(comparison, key) == NULL)
+            comparison_add_measure(comparison, key, name.bytes, UNIT_NS);
+        latencies_fill(comparison);
+        struct measure *measure = comparison_measure(comparison, key);
+        if (measure != NULL)
+            measure->samples[variant][measure->count[variant] - 1] = ns > 0 ? ns : NAN;
         buffer_finish(&name);
     }
+    latencies_fill(comparison);
 }
 
 /* A server's peak is one number, which grows or stays: that it is read after each turn makes no independent samples of it, from

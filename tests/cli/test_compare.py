@@ -995,6 +995,21 @@ def test_the_peak_memory_of_one_server_of_each_is_no_difference(tmp_path):
                      r"what of that is noise is not known\)$", done.stdout, re.M), done.stdout
 
 
+def test_a_latency_that_is_not_told_leaves_a_gap_in_its_round(tmp_path):
+    """So that what is compared comes of the same rounds; p90 is told late, p99 of the library not in the last round, p50 once."""
+    def said(kind, turn):
+        told = ["rate: 10"] + [f"p90: {turn + kind} ms"] * (turn > 1) + [f"p99: {10 * (turn + 1) + kind} ms"] * ((kind, turn) not in ((1, 1), (3, 3)))
+        return "\n".join(told + ["p50: 7 ms"] * ((kind, turn) == (2, 1)))
+    done, report = loaded(tmp_path, 4, said)
+    assert done.returncode == 0, done.stderr
+    assert report["latency_p99"]["samples"] == {"baseline": [11e6, None, 31e6, 41e6], "baseline_again": [12e6, 22e6, 32e6, 42e6],
+                                                "instrumented": [13e6, 23e6, 33e6, None]}
+    assert report["latency_p90"]["samples"] == {"baseline": [None, None, 3e6, 4e6], "baseline_again": [None, None, 4e6, 5e6],
+                                                "instrumented": [None, None, 5e6, 6e6]}
+    assert report["latency_p50"]["samples"] == {"baseline": [None] * 4, "baseline_again": [None, 7e6, None, None], "instrumented": [None] * 4}
+    assert report["latency_p99"]["rounds"] == 2 and report["latency_p99"]["ratio"] == pytest.approx((13 / 11 + 33 / 31) / 2)
+
+
 def test_figures_beyond_all_bounds_are_told_in_a_few_digits(tmp_path):
     """And do not write beyond the table's cells."""
     page = tmp_path / "page.html"
