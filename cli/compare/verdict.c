@@ -116,14 +116,28 @@ static char *measure_verdict(const struct measure *measure)
     return text.bytes;
 }
 
+/* The probability that all those runs that came out different are with the library, if it had nothing to do with them: Fisher's exact
+ * test. Of each run with it there are two without. */
+static double difference_chance(const struct difference *difference)
+{
+    double chance = 1, runs = (double)difference->runs;
+    for (double i = 0; i < (double)difference->runs_different; i++)
+        chance *= (runs - i) / (3 * runs - i);
+    return chance;
+}
+
 static void outcome_append(struct buffer *text, const struct outcome *outcome)
 {
     const struct difference *difference = &outcome->difference;
-    if (difference->kind == DIFFERENT)
-        buffer_append_format(text, "%s: different in %zu of %zu runs with the library", outcome->name, difference->runs_different,
-                             difference->runs);
-    else
+    if (difference->kind != DIFFERENT) {
         buffer_append_format(text, "%s: changes from run to run without the library too, nothing can be said", outcome->name);
+        return;
+    }
+    buffer_append_format(text, "%s: different in %zu of %zu runs with the library", outcome->name, difference->runs_different,
+                         difference->runs);
+    if (difference_chance(difference) > 1 - CONFIDENCE_WANTED)
+        buffer_append_format(text, " (%zu of %zu against 0 of %zu may be chance)", difference->runs_different, difference->runs,
+                             2 * difference->runs);
 }
 
 static void verdict_add(struct comparison *comparison, char *text)

@@ -168,3 +168,32 @@ Test(verdict, what_fails_nothing_is_not_red)
     free(verdicts);
     comparison_finish(&comparison);
 }
+
+Test(verdict, a_difference_that_may_be_chance_is_told_to_be_and_fails_all_the_same)
+{
+    static const double more[ROUNDS_MOST] = {0, NAN};
+    static const struct {
+        size_t runs, runs_different;
+        const char *sentence;
+    } rows[] = {
+        {20, 1, "files: different in 1 of 20 runs with the library (1 of 20 against 0 of 40 may be chance)"},
+        {20, 2, "files: different in 2 of 20 runs with the library (2 of 20 against 0 of 40 may be chance)"},
+        {20, 3, "files: different in 3 of 20 runs with the library"},
+        {3, 3, "files: different in 3 of 3 runs with the library"},
+        {2, 2, "files: different in 2 of 2 runs with the library (2 of 2 against 0 of 4 may be chance)"},
+        {1, 1, "files: different in 1 of 1 runs with the library (1 of 1 against 0 of 2 may be chance)"},
+        {10000, 10000, "files: different in 10000 of 10000 runs with the library"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct comparison comparison;
+        comparison_init(&comparison);
+        wall_add(&comparison, 0, more);
+        struct outcome *files = &comparison.outcomes[OUTCOME_FILES];
+        files->is_looked_at = true;
+        files->difference = (struct difference){.kind = DIFFERENT, .runs = rows[i].runs, .runs_different = rows[i].runs_different};
+        comparison_work_out(&comparison, "wall", NAN);
+        expect_said(&comparison, rows[i].sentence, i);
+        cr_expect_eq(comparison_exit_status(&comparison), 1);
+        comparison_finish(&comparison);
+    }
+}
