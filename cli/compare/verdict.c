@@ -30,8 +30,22 @@ static void rounds_append(struct buffer *text, const struct measure *measure)
 
 static void change_append(struct buffer *text, const struct estimate *ratio)
 {
+    if (isinf(ratio->value)) {
+        buffer_append_text(text, "something with the library, nothing without");
+        return;
+    }
     percent_append(text, ratio->value - 1, false);
     buffer_append_format(text, " %s with the library", ratio->value >= 1 ? "more" : "less");
+}
+
+static void times_append(struct buffer *text, const struct estimate *ratio)
+{
+    if (isinf(ratio->value)) {
+        change_append(text, ratio);
+        return;
+    }
+    ratio_text_append(text, ratio->value);
+    buffer_append_text(text, " times");
 }
 
 /* The interval's ends, those of the overhead or of the gain. */
@@ -76,8 +90,8 @@ static void few_rounds_append(struct buffer *text, const struct measure *measure
 {
     const struct estimate *ratio = &measure->ratio;
     if (ratio->count == 1) {
-        ratio_text_append(text, ratio->value);
-        buffer_append_text(text, " times; one round tells nothing about noise");
+        times_append(text, ratio);
+        buffer_append_text(text, "; one round tells nothing about noise");
         return;
     }
     change_append(text, ratio);

@@ -82,6 +82,31 @@ Test(verdict, fewer_rounds_than_six_claim_no_difference)
     }
 }
 
+Test(verdict, what_grew_from_nothing_is_told_without_a_percentage)
+{
+    static const struct {
+        size_t rounds;
+        double with_it;
+        const char *sentence;
+    } rows[] = {
+        {6, 5, "processor time: something with the library, nothing without (any % to any %, 96 % sure, 6 rounds); the baseline differed "
+               "from itself by 0 %"},
+        {1, 5, "processor time: something with the library, nothing without; one round tells nothing about noise"},
+        {6, 0, "processor time: no difference larger than 0 % could be seen in 6 rounds"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct comparison comparison;
+        comparison_init(&comparison);
+        struct measure *cpu = comparison_add_measure(&comparison, "cpu", "processor time", UNIT_NS);
+        for (size_t round = 0; round < rows[i].rounds; round++)
+            for (int variant = 0; variant < VARIANT_COUNT; variant++)
+                measure_add(cpu, variant, variant == INSTRUMENTED ? rows[i].with_it : 0);
+        comparison_work_out(&comparison, "cpu", NAN);
+        expect_said(&comparison, rows[i].sentence, i);
+        comparison_finish(&comparison);
+    }
+}
+
 Test(verdict, a_limit_is_exceeded_only_where_that_is_established)
 {
     static const struct {
