@@ -40,6 +40,7 @@ static int fault_tell(enum variant variant, char *problem)
 {
     if (problem == NULL)
         return 0;
+    progress_end();
     if (!children_interrupted())
         own_failure("compare: %s", problem);
     free(problem);
@@ -63,13 +64,13 @@ static int servers_start(struct load *load)
     const struct setting *setting = load->setting;
     int ports[VARIANT_COUNT];
     if (!ports_find(ports, VARIANT_COUNT))
-        return own_failure("compare: no free port on 127.0.0.1");
+        return fault_tell(BASELINE, memory_copy_text("no free port on 127.0.0.1"));
     for (int variant = 0; variant < VARIANT_COUNT; variant++) {
         struct server *server = &load->servers[variant];
         char **environment = variant == INSTRUMENTED ? setting->environment_accounts : setting->environment[variant];
         int error;
         if (!server_place(server, setting, ports[variant], directories[variant]))
-            return own_failure("compare: cannot make a directory for {dir}: %s", strerror(errno));
+            return directory_failure(errno);
         char *problem = server_start(server, setting, names[variant], environment, false, &error);
         if (error != 0)
             free(problem), problem = NULL;

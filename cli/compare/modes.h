@@ -16,5 +16,7 @@ int compare_load(const struct setting *setting, struct comparison *comparison);
 
 /* The exit status of this command when a program could not be started, with errno `error`, after a line about it. */
 int start_failure(const char *program, int error);
+/* The same when there is no directory to be had for {dir}. */
+int directory_failure(int error);
 
 #endif

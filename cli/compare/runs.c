@@ -51,9 +51,16 @@ static double wall_ns_of(const struct child *child)
 /* The exit status of this command when a program cannot be started. What it lacks itself is not the program's fault. */
 int start_failure(const char *program, int error)
 {
+    progress_end();
     bool is_own = error == EMFILE || error == ENFILE || error == EAGAIN || error == ENOMEM;
     own_failure("compare: %s%s: %s", is_own ? "cannot start " : "", program, error == ENOENT ? "not found" : strerror(error));
     return is_own ? EXIT_OWN_FAILURE : error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE;
+}
+
+int directory_failure(int error)
+{
+    progress_end();
+    return own_failure("compare: cannot make a directory for {dir}: %s", strerror(error));
 }
 
 /* ---- one run ---- */
@@ -96,7 +103,7 @@ static int run_program(struct runs *runs, struct run *run, char **environment, i
     int error = run_open(run) ? 0 : errno;
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
     if (setting->directory != NULL && directory == NULL)
-        return own_failure("compare: cannot make a directory for {dir}: %s", strerror(errno));
+        return directory_failure(errno);
     char **arguments = arguments_expand(setting->program, 0, directory);
     uint64_t spans_before = intake_span_count();
     struct child_wishes wishes = {arguments, environment, run->stdout_fd, run->stderr_fd};

@@ -738,6 +738,25 @@ def test_progress_is_shown_on_a_terminal_after_two_seconds_and_taken_away():
     assert seen.endswith("\r\x1b[K")
 
 
+def test_progress_is_shown_also_where_each_run_is_short_and_not_too_often():
+    began = time.monotonic()
+    seen, status = read_terminal(["--runs", "12", "--no-syscalls", "--", "sleep", "0.1"], environment(TERM="xterm"))
+    shown = len(re.findall(r"\r\x1b\[Kspanload: run \d+ of 38", seen))
+    assert status == 0 and 1 <= shown <= 1 + 4 * (time.monotonic() - began - 2), seen
+
+
+def test_a_terminal_that_cannot_write_over_a_line_gets_no_progress():
+    assert read_terminal(["--runs", "3", "--no-syscalls", "--", "sleep", "0.4"], environment(TERM="dumb")) == ("", 0)
+
+
+def test_a_message_has_a_line_of_its_own_and_no_progress_behind_it(tmp_path):
+    """Of a load that fails after three seconds, with a server that takes its time to end."""
+    serves = server(tmp_path, beginning="signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.7), os._exit(0)))")
+    seen, status = read_terminal(["--runs", "1", "--no-syscalls", "--load", "sleep 3; exit 3", "--", *serves], environment(TERM="xterm"))
+    assert status == 125 and "\r\x1b[Kspanload: load 0 of 6" in seen
+    assert re.search(r"\r\x1b\[Kspanload: compare: the load on the server without the library failed\r\n$", seen), seen
+
+
 def test_what_is_short_shows_no_progress():
     seen, status = read_terminal(["--runs", "1", "--no-syscalls", "--", "true"], environment(TERM="xterm"))
     assert (seen, status) == ("", 0)
