@@ -9,6 +9,7 @@
 #include "child.h"
 
 #include "buffer.h"
+#include "options.h"
 #include "process_tree.h"
 #include "program.h"
 #include "signals.h"
@@ -24,10 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHILDREN_MOST = 16, IDLE_MS = 250, ORPHANS_MOST = 256, END_POLL_MS = 5 };
+enum { CHILDREN_MOST = 16, IDLE_MS = 250, ORPHANS_MOST = 256, END_POLL_MS = 5, DENIED_MS = 2000 };
 
 static struct {
     struct child *live[CHILDREN_MOST];
+    pid_t denied[ORPHANS_MOST];            /* may not be signalled: they have become another user (a set-user-ID program) */
+    size_t denied_count;
     struct launch_note *note;              /* shared with the child that is being started */
     int null_fd;                           /* every child's standard input */
     int interrupted_by;
@@ -62,12 +65,19 @@ int children_interrupted(void)
 
 /* ---- waiting ---- */
 
+static void denied_forget(pid_t pid)
+{
+    for (size_t i = 0; i < children.denied_count; i++)
+        if (children.denied[i] == pid)
+            children.denied[i] = children.denied[--children.denied_count];
+}
+
 /* Takes in everybody who has ended; who is nobody's child here was an orphan. */
 static void children_reap(void)
 {
     int wait_status;
     struct rusage usage;
-    for (pid_t pid; (pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0;)
+    for (pid_t pid; (pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0; denied_forget(pid))
         for (size_t i = 0; i < CHILDREN_MOST; i++) {
             struct child *child = children.live[i];
             if (child == NULL || child->pid != pid)
@@ -242,6 +252,23 @@ int child_start_function(struct child *child, int (*run)(void *), void *context)
 
 /* ---- ending ---- */
 
+static void denied_keep(pid_t pid)
+{
+    denied_forget(pid);
+    if (children.denied_count < ORPHANS_MOST)
+        children.denied[children.denied_count++] = pid;
+}
+
+/* False if it did not get it; whoever may not be signalled is kept. */
+static bool process_signal(pid_t pid, int number)
+{
+    if (kill(pid, number) == 0)
+        return true;
+    if (errno == EPERM)
+        denied_keep(pid);
+    return false;
+}
+
 /* What is below this process and below none of its children: orphans. With a session, those of it alone. Returns how many got
  * the signal. The number of a session is nobody else's while one of its members lives, and others are not looked at. */
 static int orphans_signal(pid_t session, int number)
@@ -256,7 +283,7 @@ static int orphans_signal(pid_t session, int number)
             own[own_count++] = children.live[i]->pid;
     size_t below = process_tree(getpid(), own, own_count, processes, ORPHANS_MOST);
     for (size_t i = 0; i < below; i++)
-        if (processes[i].pid != getpid() && (session == 0 || processes[i].session == session) && kill(processes[i].pid, number) == 0)
+        if (processes[i].pid != getpid() && (session == 0 || processes[i].session == session) && process_signal(processes[i].pid, number))
             count++;
     return count;
 }
@@ -278,29 +305,54 @@ static int orphans_end(pid_t session, int grace_ms)
     return found;
 }
 
+static void child_forget(struct child *child)
+{
+    for (size_t i = 0; i < CHILDREN_MOST; i++)
+        if (children.live[i] == child)
+            children.live[i] = NULL;
+    child->ended_ns = clock_monotonic_ns();
+}
+
 /* The child alone at first: a server ends its workers itself, and they have accounts to give. Then its group, which it
- * may have left. It has not been waited for: the numbers are its own. */
+ * may have left. It has not been waited for: the numbers are its own. One that may not be signalled has no use for grace; it may end
+ * by itself, but is not waited for as long as it likes. */
+static void child_stop(struct child *child, int grace_ms)
+{
+    int half_ms = process_signal(child->pid, SIGTERM) ? grace_ms / 2 : 0;
+    kill(child->pid, SIGCONT);
+    if (wait_for(child, half_ms, false) == WAIT_TIMEOUT)
+        kill(-child->pid, SIGTERM);
+    if (wait_for(child, half_ms, false) != WAIT_TIMEOUT)
+        return;
+    kill(-child->pid, SIGKILL);
+    bool is_denied = !process_signal(child->pid, SIGKILL);
+    if (wait_for(child, is_denied ? DENIED_MS : -1, false) == WAIT_TIMEOUT)
+        child_forget(child);
+}
+
 void child_end(struct child *child, int grace_ms)
 {
     if (child->pid == 0)
         return;
-    if (!child->has_ended) {
-        kill(child->pid, SIGTERM);
-        kill(child->pid, SIGCONT);
-        if (wait_for(child, grace_ms / 2, false) == WAIT_TIMEOUT)
-            kill(-child->pid, SIGTERM);
-        if (wait_for(child, grace_ms / 2, false) == WAIT_TIMEOUT) {
-            kill(-child->pid, SIGKILL);
-            kill(child->pid, SIGKILL);
-        }
-        wait_for(child, -1, false);
-    }
+    if (!child->has_ended)
+        child_stop(child, grace_ms);
     orphans_end(child->pid, grace_ms);
 }
 
 int children_end_orphans(int grace_ms)
 {
     return orphans_end(0, grace_ms);
+}
+
+static void denied_tell(void)
+{
+    struct buffer text = {0};
+    children_reap();
+    for (size_t i = 0; i < children.denied_count; i++)
+        buffer_append_format(&text, " %d", (int)children.denied[i]);
+    if (children.denied_count > 0)
+        own_failure("compare: could not be ended, they are not this user's:%s", text.bytes);
+    buffer_finish(&text);
 }
 
 void children_end(void)
@@ -313,4 +365,5 @@ void children_end(void)
         if (children.live[i] != NULL)
             child_end(children.live[i], GRACE_MS);
     children_end_orphans(GRACE_MS);
+    denied_tell();
 }

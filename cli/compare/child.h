@@ -50,14 +50,15 @@ int child_start_function(struct child *child, int (*run)(void *), void *context)
 /* Waits until it has ended, at most timeout_ms; -1: as long as it takes. */
 enum wait_answer child_wait(struct child *child, int timeout_ms);
 
-/* Ends it, then what is left of its session: SIGTERM, and after grace_ms SIGKILL. Returns when it has ended. Works when
- * interrupted. */
+/* Ends it, then what is left of its session: SIGTERM, and after grace_ms SIGKILL. Returns when it has ended; if it may not be
+ * signalled, at the latest two seconds later: it has not ended then, and is forgotten. Works when interrupted. */
 void child_end(struct child *child, int grace_ms);
 
-/* Ends what ended children left behind, whatever session it is in. Returns how many processes that were. */
+/* Ends what ended children left behind, whatever session it is in. Returns how many processes that were, without those that may not be
+ * signalled. */
 int children_end_orphans(int grace_ms);
 
-/* Ends all children and their orphans. */
+/* Ends all children and their orphans. Who could not be ended is told on standard error. */
 void children_end(void);
 
 /* The signal that came, or 0. */

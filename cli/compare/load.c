@@ -81,13 +81,18 @@ static int servers_start(struct load *load)
     return 0;
 }
 
+static char *end_text(const struct child *child)
+{
+    return child->has_ended ? exit_text(child->wait_status) : memory_copy_text("had not ended");
+}
+
 static void server_settle(struct load *load, enum variant variant, struct contents *exits)
 {
     struct server *server = &load->servers[variant];
     struct comparison *comparison = load->comparison;
     struct outcome *outcomes = comparison->outcomes;
     bool has_run = server->arguments != NULL && server->child.pid != 0;
-    char *said = server_end(server), *how = has_run ? exit_text(server->child.wait_status) : NULL;
+    char *said = server_end(server), *how = has_run ? end_text(&server->child) : NULL;
     if (has_run) {
         contents_add_text(exits, variant == INSTRUMENTED, how);
         outcomes[OUTCOME_EXIT].text[variant] = how;

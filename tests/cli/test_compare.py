@@ -11,8 +11,9 @@ import pty
 import re
 import signal
 import statistics
+import shutil
 import subprocess
-
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -768,6 +769,51 @@ def test_any_user_may_without_a_home_or_a_directory_to_write_to(tmp_path):
                           env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent", "SPANLOAD_LIBRARY": LIBRARY}, cwd="/", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "system calls " in done.stdout
+
+
+@pytest.fixture
+def anothers():
+    """A set-user-ID program that becomes root for good, in a place where all may run it: it sleeps as many seconds as it is told."""
+    place = Path(tempfile.mkdtemp(prefix="spanload-test-", dir="/tmp"))
+    place.chmod(0o755)
+    program = place / f"anothers-{os.getpid()}"
+    source = place / "anothers.c"
+    source.write_text("#define _GNU_SOURCE\n#include <stdlib.h>\n#include <unistd.h>\n"
+                      "int main(int argc, char **argv) { return setresuid(0, 0, 0) < 0 ? 9 : (int)sleep((unsigned)atoi(argv[argc - 1])); }\n")
+    subprocess.run(["cc", source, "-o", program], check=True)
+    program.chmod(0o4755)
+    yield program
+    for line in processes_with(str(program)):
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+    shutil.rmtree(place)
+
+
+def as_nobody(*arguments):
+    return subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", SPANLOAD, "compare", *map(str, arguments)],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True, cwd="/")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to make a program that becomes root")
+def test_interrupting_does_not_wait_for_a_program_that_it_may_not_end(anothers):
+    running = as_nobody("--", anothers, "60")
+    assert appeared(str(anothers) + " 60")
+    time.sleep(0.3)
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130 and time.monotonic() - began < 15
+    left = [line.split()[0] for line in processes_with(str(anothers) + " 60")]
+    assert left and err == f"spanload: compare: could not be ended, they are not this user's: {left[0]}\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to make a program that becomes root")
+def test_what_a_run_leaves_behind_and_may_not_be_ended_is_told(anothers):
+    running = as_nobody("--runs", "1", "--no-syscalls", "--", "sh", "-c", f"{anothers} 60 & sleep 0.1")
+    out, err = running.communicate(timeout=30)
+    left = {line.split()[0] for line in processes_with(str(anothers) + " 60")}
+    told = re.fullmatch(r"spanload: compare: could not be ended, they are not this user's:([ \d]+)\n", err)
+    assert running.returncode == 0 and len(left) == 5 and set(told[1].split()) == left
+    assert "they were ended" not in out
 
 
 # ---- servers under load ----
