@@ -232,8 +232,6 @@ static int work_do(void *context)
         status = own_failure("compare: cannot receive spans on 127.0.0.1: %s", strerror(-port));
     }
     children_end();
-    if (guard_is_gone())
-        setting_remove_directory(work->setting);
     return status;
 }
 
@@ -252,6 +250,15 @@ static int reports_open(const struct compare_wishes *wishes, bool has_stdout, st
     return 0;
 }
 
+/* Closes and removes what compare_begin() has opened and made. */
+static void work_tidy(void *context)
+{
+    struct work *work = context;
+    setting_remove_directory(work->setting);
+    report_file_close(work->json);
+    report_file_close(work->html);
+}
+
 /* With the library found and the wishes in order: opens and makes what has to be closed and removed, however the work ends. */
 static int compare_begin(const struct compare_wishes *wishes, struct setting *setting, const char *library)
 {
@@ -262,11 +269,12 @@ static int compare_begin(const struct compare_wishes *wishes, struct setting *se
     int status = reports_open(wishes, has_stdout, &json, &html);
     if (status == 0 && !setting_make_directory(setting))
         status = own_failure("compare: cannot make a directory for {dir} in $TMPDIR or /tmp: %s", strerror(errno));
+    struct work work = {wishes, setting, library, &json, &html};
     if (status == 0)
-        status = guard_run(work_do, &(struct work){wishes, setting, library, &json, &html});
-    setting_remove_directory(setting);
-    report_file_close(&json);
-    report_file_close(&html);
+        status = guard_run(&(struct guarded){work_do, work_tidy, &work});
+    else
+        work_tidy(&work);
+    free(setting->directory);              /* of this process: it was removed in another */
     return status;
 }
 

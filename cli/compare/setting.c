@@ -189,6 +189,7 @@ void setting_remove_directory(struct setting *setting)
     if (setting->directory != NULL)
         directory_remove(setting->directory);
     free(setting->directory);
+    setting->directory = NULL;
 }
 
 /* ---- runs ---- */

@@ -684,6 +684,31 @@ def test_processes_that_were_there_before_are_left_alone():
         os.kill(int(done.stdout), signal.SIGKILL)
 
 
+def parents(word):
+    lines = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True).stdout.splitlines()
+    return {int(line.split()[0]) for line in lines if line.split(None, 1)[1].startswith(word)}
+
+
+def test_when_its_worker_is_killed_all_that_it_started_is_ended_and_nothing_else(tmp_path):
+    """By the killer of the kernel that is out of memory, say. What the shell before it had started goes on, though it lost its own parent."""
+    theirs, before = f"775.{os.getpid()}", f"774.{os.getpid()}"
+    program = f"setsid sleep {theirs} & sleep {theirs}"
+    running = subprocess.Popen(["sh", "-c", f"(sleep 0.3; sleep {before} & ) & exec {SPANLOAD} compare --json {tmp_path}/report -- sh -c '{program}' '{{dir}}'"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(TMPDIR=str(tmp_path)))
+    assert appeared(f"sleep {theirs}") and appeared(f"sleep {before}")
+    time.sleep(0.3)
+    try:
+        [worker] = parents(f"sh -c {program}")
+        assert worker != running.pid
+        os.kill(worker, signal.SIGKILL)
+        assert running.wait(timeout=20) == 137
+        assert gone(f"sleep {theirs}", 0) and not list(tmp_path.iterdir())
+        assert processes_with(f"sleep {before}")
+    finally:
+        for line in processes_with(f"sleep {before}") + processes_with(f"sleep {theirs}"):
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+
+
 def test_a_signal_that_is_ignored_stays_ignored():
     running = subprocess.Popen(["nohup", SPANLOAD, "compare", "--runs", "2", "--no-syscalls", "--", "sleep", "0.3"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, env=environment(), text=True)
