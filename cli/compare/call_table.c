@@ -89,9 +89,11 @@ static void totals_make(const struct call_table *table, struct calls *calls)
     };
 }
 
-static char *reason_text(int error)
+char *calls_reason(int error)
 {
     struct buffer text = {0};
+    if (error == 0)
+        return NULL;
     if (error == EPERM || error == EACCES)
         buffer_append_format(&text, "system calls: ptrace is not permitted here (%s)", strerror(error));
     else if (error == ENOSYS)
@@ -103,10 +105,10 @@ static char *reason_text(int error)
     return text.bytes;
 }
 
-void call_table_finish(struct call_table *table, int error, struct calls *calls)
+void call_table_finish(struct call_table *table, char *reason, struct calls *calls)
 {
-    if (error != 0 || table->runs[BASELINE] == 0 || table->runs[INSTRUMENTED] == 0) {
-        calls->left_out = error != 0 ? reason_text(error) : memory_copy_text("system calls: not counted");
+    if (reason != NULL || table->runs[BASELINE] == 0 || table->runs[INSTRUMENTED] == 0) {
+        calls->left_out = reason != NULL ? reason : memory_copy_text("system calls: not counted");
     } else {
         calls->rows = memory_get(NUMBERS * sizeof *calls->rows);
         for (size_t number = 0; number < NUMBERS; number++)

@@ -32,7 +32,7 @@ struct load {
     struct comparison *comparison;
     struct server servers[VARIANT_COUNT];
     double requests;                       /* that the instrumented one has answered; NaN: the tool does not tell */
-    int patience_ms;                       /* of a turn with the library; -1 until one without has been timed */
+    double slowest_ns;                     /* of the turns without the library so far: it decides how long others may take */
 };
 
 /* Whose fault it is: with the library, what worked without is a difference. */
@@ -195,13 +195,13 @@ static void turn_record(struct load *load, enum variant variant, const struct lo
 static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
 {
     struct load_turn turn;
-    int limit_ms = variant == INSTRUMENTED ? load->patience_ms : -1;
+    int limit_ms = variant == INSTRUMENTED ? patience_of(load->slowest_ns) : -1;
     int status = fault_tell(variant, server_load(&load->servers[variant], limit_ms, &turn));
     progress_step();
     if (status != 0)
         return status;
-    if (load->patience_ms < 0)
-        load->patience_ms = patience_of(turn.wall_ns);
+    if (variant != INSTRUMENTED)
+        load->slowest_ns = fmax(load->slowest_ns, turn.wall_ns);
     if (variant == INSTRUMENTED)
         load->requests += turn.report.requests;
     if (is_warm_up && load->comparison->load_tool == NULL)
@@ -224,46 +224,67 @@ static int rounds_load(struct load *load)
 
 /* ---- system calls ---- */
 
-/* A server of its own, under the tracer, and one turn of the load. 0 or errno. */
-static int pass_run(const struct load *load, enum variant variant, struct call_table *table)
+/* From what is told of a server, without what it printed. Frees it. NULL stays NULL. */
+static char *traced_reason(char *problem)
+{
+    struct buffer text = {0};
+    if (problem == NULL)
+        return NULL;
+    const char *printed = strstr(problem, "; it said:\n");
+    int len = printed != NULL ? (int)(printed - problem) : (int)strcspn(problem, "\n");
+    buffer_append_format(&text, "system calls: while it was traced, %.*s", len, problem);
+    free(problem);
+    return text.bytes;
+}
+
+/* One turn of the load on a traced server. NULL or what went wrong. */
+static char *traced_load(const struct load *load, struct server *server, enum variant variant, struct call_table *table)
+{
+    struct load_turn turn;
+    struct system_call_counts before = traced_counts(&server->traced), after;
+    char *problem = server_load(server, patience_traced_of(load->slowest_ns), &turn);
+    after = traced_counts(&server->traced);
+    for (size_t i = 0; i < SYSTEM_CALLS_MOST; i++)
+        after.of[i] -= before.of[i];
+    after.others -= before.others;
+    if (problem == NULL && requests_of(&turn) > 0)
+        call_table_add(table, variant, &after, requests_of(&turn));
+    return problem;
+}
+
+/* A server of its own, under the tracer, and one turn of the load. NULL, or why there is nothing to count. */
+static char *pass_run(const struct load *load, enum variant variant, struct call_table *table)
 {
     struct server server;
-    struct load_turn turn;
     int port, error = 0;
     if (!ports_find(&port, 1))
-        return EADDRNOTAVAIL;
+        return calls_reason(EADDRNOTAVAIL);
     if (!server_place(&server, load->setting, port, "4"))
-        return errno;
+        return calls_reason(errno);
     char *problem = server_start(&server, load->setting, names[variant], load->setting->environment[variant], true, &error);
-    if (problem == NULL) {
-        struct system_call_counts before = traced_counts(&server.traced), after;
-        problem = server_load(&server, -1, &turn);
-        after = traced_counts(&server.traced);
-        for (size_t i = 0; i < SYSTEM_CALLS_MOST; i++)
-            after.of[i] -= before.of[i];
-        after.others -= before.others;
-        if (problem == NULL && requests_of(&turn) > 0)
-            call_table_add(table, variant, &after, requests_of(&turn));
-    }
-    free(problem);
+    if (problem == NULL)
+        problem = traced_load(load, &server, variant, table);
     free(server_end(&server));
     children_end_orphans(ORPHANS_GRACE_MS);
     progress_step();
-    return error;
+    if (error == 0)
+        return traced_reason(problem);
+    free(problem);
+    return calls_reason(error);
 }
 
 static void calls_count(struct load *load)
 {
     struct call_table *table = call_table_create();
-    int error = pass_run(load, BASELINE, table);
-    if (error == 0 && !children_interrupted())
-        error = pass_run(load, INSTRUMENTED, table);
-    call_table_finish(table, error, &load->comparison->calls);
+    char *reason = pass_run(load, BASELINE, table);
+    if (reason == NULL && !children_interrupted())
+        reason = pass_run(load, INSTRUMENTED, table);
+    call_table_finish(table, reason, &load->comparison->calls);
 }
 
 int compare_load(const struct setting *setting, struct comparison *comparison)
 {
-    struct load load = {.setting = setting, .comparison = comparison, .patience_ms = -1};
+    struct load load = {.setting = setting, .comparison = comparison};
     progress_begin((1 + setting->rounds) * VARIANT_COUNT + (setting->follows_calls ? 2 : 0), "load");
     int status = servers_start(&load);
     if (status == 0)

@@ -22,9 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 2000, PATIENCE_NEXT_MS = 1000, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000 };
+enum { GRACE_MS = 2000, PATIENCE_NEXT_MS = 1000, PASSES = 3, PASSES_SLOW = 1, SLOW_MS = 2000, ENDS = 512 };
 
 /* What one run gave. */
 struct run {
@@ -38,10 +39,22 @@ struct runs {
     const struct setting *setting;
     struct comparison *comparison;
     struct contents *contents[OUTCOME_COUNT];
-    int patience_ms;                       /* of a run with the library; -1 until a run without has been timed */
-    bool has_hung;                         /* one did: the others are given less */
+    double slowest_ns;                     /* of the runs without the library so far: it decides how long others may take */
+    bool has_hung;                         /* one with the library did: the others are given less */
+    bool has_ended_with[VARIANT_COUNT][ENDS];  /* by end_number(); BASELINE_AGAIN counts as BASELINE */
     int left_behind;
 };
+
+static int patience_now(const struct runs *runs)
+{
+    return patience_of(runs->slowest_ns) - (runs->has_hung ? PATIENCE_MS - PATIENCE_NEXT_MS : 0);
+}
+
+/* A small number for each way to end. */
+static size_t end_number(int wait_status)
+{
+    return WIFSIGNALED(wait_status) ? 256 + (size_t)WTERMSIG(wait_status) : (size_t)WEXITSTATUS(wait_status);
+}
 
 static double wall_ns_of(const struct child *child)
 {
@@ -87,8 +100,6 @@ static void run_wait(struct runs *runs, struct run *run, int patience_ms)
         child_end(&run->child, GRACE_MS);
     if (answer == WAIT_TIMEOUT) {
         run->how_ended = memory_copy_text("had not ended");
-        if (!runs->has_hung)
-            runs->patience_ms -= PATIENCE_MS - PATIENCE_NEXT_MS;
         runs->has_hung = true;
     } else if (answer == WAIT_ENDED) {
         run->how_ended = exit_text(run->child.wait_status);
@@ -194,25 +205,56 @@ static void run_record(struct runs *runs, struct run *run, enum variant variant)
 
 /* ---- the parts ---- */
 
-static int warm_up(struct runs *runs)
+/* What later runs of its kind are held against. */
+static void run_learn(struct runs *runs, const struct run *run, enum variant variant)
+{
+    bool is_instrumented = variant == INSTRUMENTED;
+    if (!is_instrumented && run->child.has_ended)
+        runs->slowest_ns = fmax(runs->slowest_ns, wall_ns_of(&run->child));
+    if (run->child.has_ended)
+        runs->has_ended_with[is_instrumented ? INSTRUMENTED : BASELINE][end_number(run->child.wait_status)] = true;
+}
+
+static int warm_up_without(struct runs *runs)
 {
     struct run run;
     int status = run_program(runs, &run, runs->setting->environment[BASELINE], -1);
     if (status == 0)
-        runs->patience_ms = patience_of(wall_ns_of(&run.child));
+        run_learn(runs, &run, BASELINE);
     run_close(&run);
     progress_step();
-    if (status != 0 || children_interrupted())
-        return status;
-    status = run_program(runs, &run, runs->setting->environment_accounts, runs->patience_ms);
+    return status;
+}
+
+static int warm_up_with(struct runs *runs)
+{
+    struct run run;
+    int status = run_program(runs, &run, runs->setting->environment_accounts, patience_now(runs));
     if (status == 0) {
         char *said = output_text(run.stderr_fd);
         accounts_read(&runs->comparison->spans, said);
         free(said);
+        run_learn(runs, &run, INSTRUMENTED);
     }
     run_close(&run);
     progress_step();
     return status;
+}
+
+/* A program may be slow from its second run on, because of what the first one left: one that seems to hang is held against
+ * another run without the library before it is said to. */
+static int warm_up(struct runs *runs)
+{
+    int status = warm_up_without(runs), patience_ms = patience_now(runs);
+    if (status == 0 && !children_interrupted())
+        status = warm_up_with(runs);
+    if (status != 0 || children_interrupted() || !runs->has_hung)
+        return status;
+    status = warm_up_without(runs);
+    if (status != 0 || children_interrupted() || patience_of(runs->slowest_ns) <= patience_ms + PATIENCE_MS / 10)
+        return status;
+    runs->has_hung = false;
+    return warm_up_with(runs);
 }
 
 static int rounds_run(struct runs *runs)
@@ -223,17 +265,32 @@ static int rounds_run(struct runs *runs)
         for (int place = 0; place < VARIANT_COUNT && status == 0 && !children_interrupted(); place++) {
             enum variant variant = round_order(round)[place];
             struct run run;
-            status = run_program(runs, &run, setting->environment[variant], variant == INSTRUMENTED ? runs->patience_ms : -1);
-            if (status == 0 && run.how_ended != NULL)
+            status = run_program(runs, &run, setting->environment[variant], variant == INSTRUMENTED ? patience_now(runs) : -1);
+            if (status == 0 && run.how_ended != NULL) {
+                run_learn(runs, &run, variant);
                 run_record(runs, &run, variant);
+            }
             run_close(&run);
             progress_step();
         }
     return status;
 }
 
-/* One run under the tracer. 0 or errno. */
-static int pass_run(struct runs *runs, enum variant variant, struct system_call_counts *counts)
+/* Some programs are not the same while they are traced: set-user-ID ones gain nothing, a tracer cannot trace. What they call then is
+ * not what they call otherwise. NULL, or that this is one. */
+static char *traced_end_check(const struct runs *runs, enum variant variant, int wait_status)
+{
+    struct buffer text = {0};
+    if (runs->has_ended_with[variant][end_number(wait_status)])
+        return NULL;
+    char *how = exit_text(wait_status);
+    buffer_append_format(&text, "system calls: the program ends differently while it is traced, with %s", how);
+    free(how);
+    return text.bytes;
+}
+
+/* One run under the tracer. NULL, or why it does not count. */
+static char *pass_run(struct runs *runs, enum variant variant, struct call_table *table)
 {
     const struct setting *setting = runs->setting;
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
@@ -241,11 +298,14 @@ static int pass_run(struct runs *runs, enum variant variant, struct system_call_
                                   output_file("stdout"), output_file("stderr")};
     struct traced traced;
     int error = setting->directory != NULL && directory == NULL ? errno : traced_start(&traced, &wishes);
+    char *reason = NULL;
     if (error == 0) {
-        enum { TRACED_TIMES = 50 };
-        enum wait_answer answer = child_wait(&traced.tracer, (int)fmin((double)runs->patience_ms * TRACED_TIMES, 1e9));
-        *counts = traced_counts(&traced);
+        enum wait_answer answer = child_wait(&traced.tracer, patience_traced_of(runs->slowest_ns));
+        struct system_call_counts counts = traced_counts(&traced);
         error = answer == WAIT_TIMEOUT ? ETIMEDOUT : answer == WAIT_INTERRUPTED ? EINTR : 0;
+        reason = error == 0 ? traced_end_check(runs, variant, traced_wait_status(&traced)) : NULL;
+        if (error == 0 && reason == NULL)
+            call_table_add(table, variant, &counts, 1);
         traced_end(&traced, GRACE_MS);
     }
     close(wishes.stdout_fd);
@@ -253,27 +313,23 @@ static int pass_run(struct runs *runs, enum variant variant, struct system_call_
     arguments_destroy(wishes.argv);
     free(directory);
     progress_step();
-    return error;
+    return error != 0 ? calls_reason(error) : reason;
 }
 
 static size_t passes_wanted(const struct runs *runs)
 {
-    return runs->patience_ms < SLOW_MS * PATIENCE_TIMES + PATIENCE_MS ? PASSES : PASSES_SLOW;
+    return runs->slowest_ns < SLOW_MS * 1e6 ? PASSES : PASSES_SLOW;
 }
 
 static void calls_count(struct runs *runs)
 {
     static const enum variant traced[] = {BASELINE, INSTRUMENTED};
     struct call_table *table = call_table_create();
-    int error = 0;
-    for (size_t pass = 0; pass < passes_wanted(runs) && error == 0 && !children_interrupted(); pass++)
-        for (size_t i = 0; i < 2 && error == 0 && !children_interrupted(); i++) {
-            struct system_call_counts counts;
-            error = pass_run(runs, traced[i], &counts);
-            if (error == 0)
-                call_table_add(table, traced[i], &counts, 1);
-        }
-    call_table_finish(table, error, &runs->comparison->calls);
+    char *reason = NULL;
+    for (size_t pass = 0; pass < passes_wanted(runs) && reason == NULL && !children_interrupted(); pass++)
+        for (size_t i = 0; i < 2 && reason == NULL && !children_interrupted(); i++)
+            reason = pass_run(runs, traced[i], table);
+    call_table_finish(table, reason, &runs->comparison->calls);
 }
 
 static void outcomes_take(struct runs *runs)
@@ -310,7 +366,7 @@ static void left_behind_tell(struct runs *runs)
 
 int compare_runs(const struct setting *setting, struct comparison *comparison)
 {
-    struct runs runs = {.setting = setting, .comparison = comparison, .patience_ms = -1};
+    struct runs runs = {.setting = setting, .comparison = comparison};
     for (size_t i = 0; i < OUTCOME_COUNT; i++)
         runs.contents[i] = contents_create(i != OUTCOME_EXIT);
     measures_make(comparison);

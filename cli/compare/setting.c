@@ -209,6 +209,11 @@ int patience_of(double baseline_ns)
     return (int)fmin(baseline_ns / 1e6 * PATIENCE_TIMES + PATIENCE_MS, 1e9);
 }
 
+int patience_traced_of(double baseline_ns)
+{
+    return (int)fmin(baseline_ns / 1e6 * PATIENCE_TRACED_TIMES + PATIENCE_MS, 1e9);
+}
+
 char *exit_text(int wait_status)
 {
     struct buffer text = {0};

@@ -46,9 +46,11 @@ char *setting_directory(const struct setting *setting, const char *name);
 /* The order of the variants in a round: over six rounds, each has each place twice, and follows each other one equally often. */
 const enum variant *round_order(size_t round);
 
-/* How long a run with the library may take, in ms, where one without took baseline_ns: ten times as long, and ten seconds. */
-enum { PATIENCE_MS = 10000, PATIENCE_TIMES = 10 };
+/* How long a run with the library may take, in ms, where one without took baseline_ns: ten times as long, and ten seconds. A traced
+ * one: 500 times as long, and ten seconds. */
+enum { PATIENCE_MS = 10000, PATIENCE_TIMES = 10, PATIENCE_TRACED_TIMES = 500 };
 int patience_of(double baseline_ns);
+int patience_traced_of(double baseline_ns);
 
 /* The arguments as one types them in a shell. */
 char *arguments_text(char **arguments);

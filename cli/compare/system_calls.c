@@ -35,6 +35,7 @@ struct traced_shared {
     struct system_call_counts counts;
     volatile int state;                    /* 0: not yet; STATE_RUNS; else -errno */
     volatile pid_t program;
+    volatile int wait_status;              /* of the program */
 };
 
 enum { STATE_RUNS = 1 };
@@ -44,7 +45,6 @@ struct tracer {
     struct traced_shared *shared;
     pid_t program;
     bool has_started;                      /* its exec has been seen */
-    int wait_status;
 };
 
 const char *system_call_name(size_t number)
@@ -118,7 +118,7 @@ static void program_follow(struct tracer *tracer)
         if (pid > 0 && WIFSTOPPED(wait_status)) {
             stop_attend(tracer, pid, wait_status);
         } else if (pid == tracer->program) {
-            tracer->wait_status = wait_status;
+            tracer->shared->wait_status = wait_status;
             return;
         }
     }
@@ -148,7 +148,8 @@ static int tracer_run(void *context)
     close(gate[1]);
     if (written == 1)
         program_follow(tracer);
-    return WIFSIGNALED(tracer->wait_status) ? 128 + WTERMSIG(tracer->wait_status) : WEXITSTATUS(tracer->wait_status);
+    int wait_status = tracer->shared->wait_status;
+    return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
 /* ---- the caller ---- */
@@ -175,6 +176,11 @@ int traced_start(struct traced *traced, const struct child_wishes *wishes)
 struct system_call_counts traced_counts(const struct traced *traced)
 {
     return traced->shared->counts;
+}
+
+int traced_wait_status(const struct traced *traced)
+{
+    return traced->shared->wait_status;
 }
 
 void traced_end(struct traced *traced, int grace_ms)

@@ -32,6 +32,9 @@ int traced_start(struct traced *traced, const struct child_wishes *wishes);
 /* What has been counted so far. */
 struct system_call_counts traced_counts(const struct traced *traced);
 
+/* How the program ended, as waitpid(2) gives it, once the tracer has. */
+int traced_wait_status(const struct traced *traced);
+
 /* Ends the program, if it lives, and the tracer. */
 void traced_end(struct traced *traced, int grace_ms);
 

@@ -213,6 +213,19 @@ def test_a_program_that_hangs_with_the_library_is_ended_and_told():
     assert time.monotonic() - began < 60
 
 
+def slow_sometimes(count, **rows):
+    """A shell command that sleeps at its nth call: n2="10.5"; `others` at the rest."""
+    others = rows.pop("others", "0")
+    cases = "".join(f"{number[1:]}) sleep {seconds};; " for number, seconds in rows.items())
+    return f"echo x >>{count}; case $(wc -l <{count}) in {cases}*) sleep {others};; esac"
+
+
+def test_a_program_that_is_slow_from_its_second_run_on_does_not_hang(tmp_path):
+    """What the first left makes it so. The second one has the library and takes longer than the first would let it."""
+    done, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "sh", "-c", slow_sometimes(tmp_path / "n", n1="0", n2="10.5", others="1.3"))
+    assert done.returncode == 0 and report["exit"]["instrumented"] == "0", done.stdout
+
+
 # ---- what it costs ----
 
 BURN = """
@@ -433,6 +446,19 @@ def test_where_ptrace_is_denied_the_rest_is_still_compared(tmp_path):
 def test_system_calls_can_be_left_out():
     done = compare("--runs", "1", "--no-syscalls", "--", "true")
     assert "left out: system calls: not asked for (--no-syscalls)" in done.stdout
+
+
+IS_TRACED = "! grep -q 'TracerPid:[[:space:]]*0$' /proc/self/status"
+
+
+@pytest.mark.parametrize(("does", "said"), [("exit 3", "3"), ("kill -SEGV $$", "signal 11")])
+def test_a_program_that_ends_differently_while_it_is_traced_has_no_table(tmp_path, does, said):
+    """As one that is set-user-ID: it gains nothing then, and calls something else."""
+    done, report = compared(tmp_path, "--runs", "2", "--", "sh", "-c", f"if {IS_TRACED}; then {does}; fi")
+    assert done.returncode == 0 and report["exit"]["result"] == "same"
+    assert report["syscalls"]["left_out"] == f"system calls: the program ends differently while it is traced, with {said}"
+    flaky = f"echo x >>{tmp_path}/n; exit $(($(wc -l <{tmp_path}/n) % 2))"
+    assert compared(tmp_path, "--runs", "2", "--", "sh", "-c", flaky)[1]["syscalls"]["left_out"] is None
 
 
 # ---- spans ----
@@ -964,6 +990,29 @@ def test_a_load_that_hangs_with_the_library_is_a_difference(tmp_path):
     hangs = server(tmp_path, "time.sleep(1000 if HAS_LIBRARY else 0); status = 200")
     done = compare("--runs", "1", "--no-syscalls", "--load", "curl -s -o /dev/null http://127.0.0.1:{port}/ && echo rate: 5", "--", *hangs, timeout=60)
     assert done.returncode == 1 and "the load on the server with the library did not end in time" in done.stderr
+
+
+def test_a_load_may_take_as_long_as_the_slowest_without_the_library_lets_it(tmp_path):
+    load = slow_sometimes(tmp_path / "n", n2="1.5", n3="11") + "; echo rate: 5"
+    done = compare("--runs", "1", "--no-syscalls", "--load", load, "--", *server(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+SERVER_IS_TRACED = 'IS_TRACED = "TracerPid:\\t0\\n" not in open("/proc/self/status").read()'
+
+
+def test_a_server_that_does_not_answer_while_it_is_traced_is_left_out(tmp_path):
+    hangs = server(tmp_path, "time.sleep(1000 if IS_TRACED else 0); status = 200", SERVER_IS_TRACED)
+    done, report = compared(tmp_path, "--runs", "1", "--load", "curl -s -o /dev/null http://127.0.0.1:{port}/ && echo rate: 5", "--", *hangs, timeout=60)
+    assert done.returncode == 0
+    assert report["syscalls"]["left_out"] == "system calls: while it was traced, the load on the server without the library did not end in time"
+
+
+def test_why_a_server_could_not_be_traced_is_told(tmp_path):
+    ends = server(tmp_path, beginning=f'{SERVER_IS_TRACED}\nif IS_TRACED: print("I see you", file=sys.stderr); sys.exit(4)')
+    done, report = compared(tmp_path, "--runs", "1", "--load", "echo rate: 5", "--", *ends)
+    assert done.returncode == 0
+    assert report["syscalls"]["left_out"] == "system calls: while it was traced, the server without the library ended before it was ready, with 4"
 
 
 def test_helpers_of_a_server_live_as_long_as_all_servers(tmp_path):
