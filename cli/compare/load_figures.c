@@ -94,6 +94,11 @@ void figure_add_requests(struct reading *reading, double count)
     reading->part.requests = sum_of_told(reading->part.requests, count);
 }
 
+void figure_unanswered(struct reading *reading)
+{
+    reading->part.requests = 0;
+}
+
 void reading_end(struct reading *reading)
 {
     struct load_report *report = reading->report;

@@ -45,4 +45,7 @@ void figure_put(struct reading *reading, enum figure figure, double value);
 /* For requests that are told in portions within one report. */
 void figure_add_requests(struct reading *reading, double count);
 
+/* The requests that this report told of were made, and none of them was answered. */
+void figure_unanswered(struct reading *reading);
+
 #endif

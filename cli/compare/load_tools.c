@@ -132,6 +132,9 @@ static void ab_read_line(struct reading *reading, const char *line)
         /* The other line of that name divides by the concurrency: no request took that long. */
         if (number_read(rest, &number) != NULL && strstr(rest, "[ms] (mean)") != NULL)
             figure_put(reading, MEAN, number * MS_NS);
+    } else if ((rest = prefix_skip(line, "Total transferred:")) != NULL) {
+        if (number_read(rest, &number) != NULL && number == 0)         /* a connection that was closed is complete to it */
+            figure_unanswered(reading);
     } else if ((rest = percent_read(line, &figure)) != NULL && number_read(rest, &number) != NULL) {
         figure_put(reading, figure, number * MS_NS);
     }
@@ -148,6 +151,7 @@ static void hey_read_bracket(struct reading *reading, const char *rest)
     const char *after = number_read(rest + 1, &count);
     if (after == NULL || prefix_skip(after, "responses") == NULL) {
         figure_put(reading, ERRORS, code);
+        figure_add_requests(reading, 0);   /* its rate is one of requests made: where there are only these, none was answered */
         return;
     }
     figure_add_requests(reading, count);

@@ -48,6 +48,24 @@ static void sample_expect(const struct sample *sample, size_t row)
 }
 
 static const struct sample captured[] = {
+    {   /* ab -r -q -n 100 -c 2, of a server that accepts and closes */
+        "ab",
+        "This is ApacheBench, Version 2.3 <$Revision$>\n"
+        "Benchmarking 127.0.0.1 (be patient).....done\n"
+        "Document Length:        0 bytes\n"
+        "Concurrency Level:      2\n"
+        "Time taken for tests:   0.007 seconds\n"
+        "Complete requests:      100\n"
+        "Failed requests:        200\n"
+        "   (Connect: 0, Receive: 100, Length: 0, Exceptions: 100)\n"
+        "Total transferred:      0 bytes\n"
+        "HTML transferred:       0 bytes\n"
+        "Requests per second:    13390.47 [#/sec] (mean)\n"
+        "Time per request:       0.149 [ms] (mean)\n"
+        "Time per request:       0.075 [ms] (mean, across all concurrent requests)\n",
+        0, 0.007, 13390.47, 200,
+        "mean 149000",
+    },
     {   /* wrk -t1 -c2 -d1 */
         "wrk",
         "Running 1s test @ http://127.0.0.1:8080/\n"
@@ -376,7 +394,7 @@ static const struct sample captured[] = {
         "Error distribution:\n"
         "  [20]\tGet \"http://127.0.0.1:8081/\": dial tcp 127.0.0.1:8081: connect: connection refused\n"
         "\n",
-        NAN, 0.0009, 21152.7844, 20,
+        0, 0.0009, 21152.7844, 20,
         "max 0",
     },
     {   /* redis-benchmark -t set,get -n 20000 */
