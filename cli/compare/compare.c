@@ -11,6 +11,7 @@
 #include "library.h"
 #include "modes.h"
 #include "options.h"
+#include "process_tree.h"
 #include "report_file.h"
 #include "reports.h"
 #include "signals.h"
@@ -177,6 +178,18 @@ static void spans_tell(struct comparison *comparison)
         buffer_finish(&text);
 }
 
+static void proc_tell(struct comparison *comparison)
+{
+    bool has_servers = comparison->load_command != NULL;
+    struct buffer text = {0};
+    buffer_append_format(&text, "what needs /proc, which is not there or another's: %sprocesses that are left behind are not found",
+                         has_servers ? "what servers use is not known, and " : "");
+    if (!processes_are_seen())
+        comparison_leave_out(comparison, text.bytes);
+    else
+        buffer_finish(&text);
+}
+
 /* What guard.c's child is given. */
 struct work {
     const struct compare_wishes *wishes;
@@ -199,6 +212,7 @@ static int compare(const struct work *work, char *set_aside)
         if (!setting->follows_calls)
             comparison.calls.left_out = memory_copy_text("system calls: not asked for (--no-syscalls)");
         spans_tell(&comparison);
+        proc_tell(&comparison);
         comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);
         status = reports_write(&comparison, work->json, work->html);
         if (status == 0 && !isnan(wishes->limit) && isnan(comparison.gate_measure->ratio.value))

@@ -32,6 +32,7 @@ struct load {
     struct comparison *comparison;
     struct server servers[VARIANT_COUNT];
     double requests;                       /* that the instrumented one has answered; NaN: the tool does not tell */
+    int turns_unknown;                     /* what servers used in them is not known, because part of them ended */
     double slowest_ns;                     /* of the turns without the library so far: it decides how long others may take */
 };
 
@@ -190,6 +191,8 @@ static void turn_record(struct load *load, enum variant variant, const struct lo
     sample_add(comparison, "page_faults", "page faults per request", UNIT_COUNT, variant, turn->used.page_faults / requests);
     sample_add(comparison, "wall", "time of the load", UNIT_NS, variant, turn->wall_ns);
     sample_add(comparison, "errors", "errors", UNIT_COUNT, variant, turn->report.errors);
+    bool is_known = !isnan(turn->used.cpu_ns) && !isnan(turn->used.context_switches) && !isnan(turn->used.page_faults);
+    load->turns_unknown += !is_known && !isnan(turn->used.peak_bytes);
 }
 
 static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
@@ -220,6 +223,39 @@ static int rounds_load(struct load *load)
         for (int place = 0; place < VARIANT_COUNT && status == 0; place++)
             status = turn_take(load, round_order(round)[place], false);
     return status;
+}
+
+/* ---- what is to be told ---- */
+
+/* No turn cost any of the servers anything. */
+static bool servers_are_idle(struct comparison *comparison)
+{
+    const struct measure *cpu = comparison_measure(comparison, "cpu");
+    for (int variant = 0; cpu != NULL && variant < VARIANT_COUNT; variant++)
+        for (size_t i = 0; i < cpu->count[variant]; i++)
+            if (cpu->samples[variant][i] != 0)
+                return false;
+    return cpu != NULL;
+}
+
+static void reach_tell(const struct load *load)
+{
+    const char *command = load->setting->load;
+    if (!text_has(command, "{port}") && !text_has(command, "{dir}"))
+        comparison_leave_out(load->comparison, memory_copy_text("whether the load reaches the servers: it has neither {port} nor {dir}"));
+    if (servers_are_idle(load->comparison))
+        comparison_leave_out(load->comparison, memory_copy_text("the servers used no processor time: does the load reach them?"));
+}
+
+static void unknown_tell(const struct load *load)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "what the server used in %d of %zu turns of the load: processes or threads of it ended meanwhile, and what "
+                                "they had used is not known", load->turns_unknown, load->setting->rounds * VARIANT_COUNT);
+    if (load->turns_unknown > 0)
+        comparison_leave_out(load->comparison, text.bytes);
+    else
+        buffer_finish(&text);
 }
 
 /* ---- system calls ---- */
@@ -293,6 +329,8 @@ int compare_load(const struct setting *setting, struct comparison *comparison)
     if (status == 0 && !children_interrupted()) {
         comparison->spans.requests = load.requests;
         comparison->spans.arrived = (double)intake_span_count();
+        reach_tell(&load);
+        unknown_tell(&load);
     }
     if (status == 0 && !children_interrupted() && setting->follows_calls)
         calls_count(&load);

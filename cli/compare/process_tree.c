@@ -16,13 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROCESSES_MOST = 32768, TREE_MOST = 1024 };
+enum { PROCESSES_MOST = 32768 };
 
 /* The fields of /proc/PID/stat that are looked at; proc(5), numbered there from 1. */
 struct stat_fields {
     pid_t parent, session;                                 /* 4, 6 */
-    unsigned long minor_faults, major_faults;              /* 10, 12 */
+    unsigned long minor_faults, children_minor_faults;     /* 10, 11 */
+    unsigned long major_faults, children_major_faults;     /* 12, 13 */
     long children_user_ticks, children_system_ticks;       /* 16, 17 */
+    unsigned long long started;                            /* 22 */
 };
 
 /* The name in parentheses may hold anything, another parenthesis too: what counts begins behind the last one. */
@@ -39,9 +41,10 @@ static int stat_read(pid_t pid, struct stat_fields *fields)
     const char *behind = strrchr(line, ')');
     if (behind == NULL)
         return -1;
-    int read = sscanf(behind + 1, " %*c %d %*d %d %*d %*d %*u %lu %*u %lu %*u %*u %*u %ld %ld", &fields->parent, &fields->session,
-                      &fields->minor_faults, &fields->major_faults, &fields->children_user_ticks, &fields->children_system_ticks);
-    return read == 6 ? 0 : -1;
+    int read = sscanf(behind + 1, " %*c %d %*d %d %*d %*d %*u %lu %lu %lu %lu %*u %*u %ld %ld %*d %*d %*d %*d %llu", &fields->parent,
+                      &fields->session, &fields->minor_faults, &fields->children_minor_faults, &fields->major_faults,
+                      &fields->children_major_faults, &fields->children_user_ticks, &fields->children_system_ticks, &fields->started);
+    return read == 9 ? 0 : -1;
 }
 
 /* A number there is the number here. */
@@ -51,6 +54,11 @@ static bool proc_is_own(void)
     ssize_t len = readlink("/proc/self", own, sizeof own - 1);
     own[len > 0 ? len : 0] = '\0';
     return atoi(own) == getpid();
+}
+
+bool processes_are_seen(void)
+{
+    return proc_is_own();
 }
 
 static size_t processes_read(struct process *processes, size_t most)
@@ -63,7 +71,7 @@ static size_t processes_read(struct process *processes, size_t most)
         pid_t pid = (pid_t)atoi(entry->d_name);
         struct stat_fields fields;
         if (pid > 0 && stat_read(pid, &fields) == 0)
-            processes[count++] = (struct process){pid, fields.parent, fields.session};
+            processes[count++] = (struct process){pid, fields.parent, fields.session, fields.started};
     }
     closedir(proc);
     return count;
@@ -152,24 +160,51 @@ static double switches_of(pid_t pid)
     return sum;
 }
 
-struct tree_usage tree_usage_of(pid_t root)
+static void process_usage_add(struct tree_usage *usage, pid_t pid)
 {
-    struct process processes[TREE_MOST];
-    struct tree_usage usage = {0};
-    size_t count = process_tree(root, NULL, 0, processes, TREE_MOST);
-    if (count == 0)
-        return (struct tree_usage){NAN, NAN, NAN, NAN};
-    for (size_t i = 0; i < count; i++) {
-        struct stat_fields fields;
-        char path[64];
-        pid_t pid = processes[i].pid;
-        if (stat_read(pid, &fields) != 0)
-            continue;
-        snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-        usage.cpu_ns += cpu_ns_of(pid, &fields);
-        usage.page_faults += (double)(fields.minor_faults + fields.major_faults);
-        usage.peak_bytes += number_behind(path, "VmHWM:") * 1024;
-        usage.context_switches += switches_of(pid);
-    }
-    return usage;
+    struct stat_fields fields;
+    char path[64];
+    if (stat_read(pid, &fields) != 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    usage->cpu_ns += cpu_ns_of(pid, &fields);
+    usage->page_faults += (double)(fields.minor_faults + fields.children_minor_faults + fields.major_faults + fields.children_major_faults);
+    usage->peak_bytes += number_behind(path, "VmHWM:") * 1024;
+    usage->context_switches += switches_of(pid);
+}
+
+void tree_look_at(struct tree_look *look, pid_t root)
+{
+    look->usage = (struct tree_usage){0};
+    look->count = process_tree(root, NULL, 0, look->processes, TREE_MOST);
+    if (look->count == 0)
+        look->usage = (struct tree_usage){NAN, NAN, NAN, NAN};
+    for (size_t i = 0; i < look->count; i++)
+        process_usage_add(&look->usage, look->processes[i].pid);
+}
+
+static bool look_has(const struct tree_look *look, const struct process *wanted)
+{
+    for (size_t i = 0; i < look->count; i++)
+        if (look->processes[i].pid == wanted->pid && look->processes[i].started == wanted->started)
+            return true;
+    return false;
+}
+
+static double growth(double before, double after)
+{
+    return after >= before ? after - before : NAN;
+}
+
+struct tree_usage tree_usage_between(const struct tree_look *before, const struct tree_look *after)
+{
+    for (size_t i = 0; i < before->count; i++)
+        if (!look_has(after, &before->processes[i]))
+            return (struct tree_usage){NAN, NAN, NAN, after->usage.peak_bytes};
+    return (struct tree_usage){
+        .cpu_ns = growth(before->usage.cpu_ns, after->usage.cpu_ns),
+        .context_switches = growth(before->usage.context_switches, after->usage.context_switches),
+        .page_faults = growth(before->usage.page_faults, after->usage.page_faults),
+        .peak_bytes = after->usage.peak_bytes,
+    };
 }

@@ -186,16 +186,12 @@ static char *death_of(struct server *server)
 char *server_load(struct server *server, int limit_ms, struct load_turn *turn)
 {
     struct child *process = server_process(server);
-    struct tree_usage before = tree_usage_of(process->pid);
+    struct tree_look before, after;
     char *said;
+    tree_look_at(&before, process->pid);
     int status = command_run(server, server->setting->load, limit_ms, &said, &turn->wall_ns);
-    struct tree_usage after = tree_usage_of(process->pid);
-    turn->used = (struct tree_usage){
-        .cpu_ns = after.cpu_ns - before.cpu_ns,
-        .context_switches = after.context_switches - before.context_switches,
-        .page_faults = after.page_faults - before.page_faults,
-        .peak_bytes = after.peak_bytes,
-    };
+    tree_look_at(&after, process->pid);
+    turn->used = tree_usage_between(&before, &after);
     const char *unread = load_report_read(said, &turn->report);
     char *problem = death_of(server);
     if (problem == NULL && status == -1)

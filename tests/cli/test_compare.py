@@ -735,6 +735,21 @@ def test_when_its_worker_is_killed_all_that_it_started_is_ended_and_nothing_else
             os.kill(int(line.split()[0]), signal.SIGKILL)
 
 
+def test_without_proc_it_is_told_what_is_not_known(tmp_path):
+    (tmp_path / "hides.c").write_text("#define _GNU_SOURCE\n#include <errno.h>\n#include <string.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
+                                      "#include <fcntl.h>\nssize_t readlink(const char *path, char *to, size_t size) {\n"
+                                      "if (strncmp(path, \"/proc/\", 6) == 0) { errno = ENOENT; return -1; }\n"
+                                      "return syscall(SYS_readlinkat, AT_FDCWD, path, to, size); }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", tmp_path / "hides.c", "-o", tmp_path / "hides.so"], check=True)
+    hidden = environment(LD_PRELOAD=str(tmp_path / "hides.so"))
+    left = "what needs /proc, which is not there or another's: "
+    for more, program, told in (((), ["true"], "processes that are left behind are not found"),
+                                (("--load", AB), server(tmp_path), "what servers use is not known, and processes that are left behind are not found")):
+        done, report = compared(tmp_path, "--runs", "1", "--no-syscalls", *more, "--", *program, env=hidden)
+        assert done.returncode == 0 and left + told in report["left_out"], done.stdout + done.stderr
+    assert not any("/proc" in line for line in compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "true")[1]["left_out"])
+
+
 def test_a_signal_that_is_ignored_stays_ignored():
     running = subprocess.Popen(["nohup", SPANLOAD, "compare", "--runs", "2", "--no-syscalls", "--", "sleep", "0.3"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, env=environment(), text=True)
@@ -1051,6 +1066,68 @@ def test_a_load_that_fails_or_says_nothing_is_told(tmp_path, load, words):
     done = compare("--runs", "2", "--load", load, "--", *server(tmp_path))
     assert done.returncode == 125
     assert "the load on the server without the library" in done.stderr and words in done.stderr
+
+
+CLOSES = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    peer, _ = listener.accept()
+    peer.recv(4096)
+    peer.close()
+"""
+
+
+@pytest.mark.parametrize("load", ["hey -n 20 -c 2", "ab -q -n 20 -c 2"])
+def test_a_load_that_is_never_answered_is_no_throughput(tmp_path, load):
+    """Both tell how many requests a second they made."""
+    done = compare("--runs", "2", "--no-syscalls", "--load", f"{load} http://127.0.0.1:{{port}}/", "--", *script(tmp_path, CLOSES), "{port}")
+    assert done.returncode == 125
+    assert "the load on the server without the library had no request answered" in done.stderr
+
+
+def test_a_load_that_need_not_reach_the_servers_is_told(tmp_path):
+    nowhere = "whether the load reaches the servers: it has neither {port} nor {dir}"
+    idle = "the servers used no processor time: does the load reach them?"
+    sleeps = ["sh", "-c", 'exec sleep 60 "$@"', "{dir}", "1"]
+    for load, serves, told in (("echo rate: 5", sleeps, [nowhere, idle]), ("echo rate: 5 # {dir}", sleeps, [idle]),
+                               (AB, [*server(tmp_path)], [])):
+        done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--ready", "sleep 0.1", "--load", load, "--", *serves)
+        assert done.returncode == 0, done.stderr
+        assert [line for line in report["left_out"] if line in (nowhere, idle)] == told
+
+
+FORKS = """
+import os, signal, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
+def work():
+    for _ in range(150):
+        peer, _ = listener.accept()
+        peer.recv(4096)
+        sum(range(20000))
+        peer.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+        peer.close()
+    os._exit(0)
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+while True:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        work()
+    os.waitpid(pid, 0)
+"""
+
+
+def test_what_a_server_used_whose_processes_end_is_not_made_up(tmp_path):
+    """A worker that is replaced after 150 requests takes with it what it had used when the round began."""
+    done, report = compared(tmp_path, "--runs", "3", "--no-syscalls", "--load", "ab -q -n 100 -c 1 http://127.0.0.1:{port}/", "--",
+                            *script(tmp_path, FORKS, "forks.py"), "{port}")
+    assert done.returncode == 0, done.stderr
+    for key in ("cpu", "page_faults", "context_switches"):
+        samples = [sample for samples in report[key]["samples"].values() for sample in samples]
+        assert None in samples and all(sample is None or sample >= 0 for sample in samples), (key, samples)
+    told = [line for line in report["left_out"] if line.startswith("what the server used in ")]
+    assert len(told) == 1 and re.search(r"in \d of 9 turns of the load: processes or threads of it ended meanwhile", told[0])
 
 
 def test_a_load_may_print_names_and_numbers(tmp_path):
