@@ -17,12 +17,17 @@ enum { READY_LOOK_MS = 20, READY_LIMIT_MS = 30000, COMMAND_LIMIT_MS = 10000, GRA
 
 /* ---- ports ---- */
 
+static struct sockaddr_in loopback(int port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
 bool ports_find(int *ports, size_t count)
 {
     int sockets[count];
     bool found = true;
     for (size_t i = 0; i < count; i++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in address = loopback(0);
         socklen_t len = sizeof address;
         sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         found = found && bind(sockets[i], (struct sockaddr *)&address, len) == 0 &&
@@ -36,11 +41,22 @@ bool ports_find(int *ports, size_t count)
 
 static bool port_listens(int port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
     close(fd);
     return listens;
+}
+
+/* Connections that are not there any more leave it free: SO_REUSEADDR, as servers do. */
+static bool port_is_taken(int port)
+{
+    struct sockaddr_in address = loopback(port);
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool is_taken = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == EADDRINUSE;
+    close(fd);
+    return is_taken;
 }
 
 /* ---- commands ---- */
@@ -132,19 +148,6 @@ static char *server_await(struct server *server)
     return process->has_ended ? complaint(server, "ended", "") : NULL;
 }
 
-char *server_start(struct server *server, const struct setting *setting, const char *name, char **environment, bool is_traced, int *error)
-{
-    server->setting = setting;
-    server->name = name;
-    server->is_traced = is_traced;
-    server->arguments = arguments_expand(setting->program, server->port, server->directory);
-    server->output_fd = output_file("stdout");
-    server->error_fd = output_file("stderr");
-    struct child_wishes wishes = {server->arguments, environment, server->output_fd, server->error_fd};
-    *error = is_traced ? traced_start(&server->traced, &wishes) : child_start(&server->child, &wishes);
-    return *error != 0 ? complaint(server, "could not be started: ", strerror(*error)) : server_await(server);
-}
-
 char *server_end(struct server *server)
 {
     if (server->arguments == NULL)
@@ -160,6 +163,52 @@ char *server_end(struct server *server)
     free(server->directory);
     server->arguments = NULL;
     return said;
+}
+
+static char *server_try(struct server *server, char **environment, int *error)
+{
+    server->arguments = arguments_expand(server->setting->program, server->port, server->directory);
+    server->output_fd = output_file("stdout");
+    server->error_fd = output_file("stderr");
+    struct child_wishes wishes = {server->arguments, environment, server->output_fd, server->error_fd};
+    *error = server->is_traced ? traced_start(&server->traced, &wishes) : child_start(&server->child, &wishes);
+    return *error != 0 ? complaint(server, "could not be started: ", strerror(*error)) : server_await(server);
+}
+
+/* It has ended, and its port is another's. */
+static bool server_has_lost_port(struct server *server)
+{
+    return server_process(server)->has_ended && arguments_have(server->setting->program, "{port}") && port_is_taken(server->port);
+}
+
+/* Makes of one that has ended one that was not started: another port, and its directory empty again. 0 or errno. */
+static int server_renew(struct server *server)
+{
+    char *directory = server->directory;
+    server->directory = NULL;
+    free(server_end(server));
+    if (directory != NULL)
+        server->directory = setting_directory(server->setting, strrchr(directory, '/') + 1);
+    int error = directory != NULL && server->directory == NULL ? errno : 0;
+    free(directory);
+    return error == 0 && !ports_find(&server->port, 1) ? EADDRNOTAVAIL : error;
+}
+
+char *server_start(struct server *server, const struct setting *setting, const char *name, char **environment, bool is_traced, int *error)
+{
+    server->setting = setting;
+    server->name = name;
+    server->is_traced = is_traced;
+    if (port_is_taken(server->port))
+        ports_find(&server->port, 1);
+    char *problem = server_try(server, environment, error);
+    if (problem == NULL || *error != 0 || !server_has_lost_port(server))
+        return problem;
+    *error = server_renew(server);
+    if (*error != 0)
+        return problem;
+    free(problem);
+    return server_try(server, environment, error);
 }
 
 /* ---- load ---- */

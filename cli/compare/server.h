@@ -21,7 +21,8 @@ struct server {
     struct traced traced;                  /* its tracer */
 };
 
-/* Starts it and waits until it is ready. Returns NULL, or why it is not (to be freed); the server is then to be
+/* Starts it and waits until it is ready. One that ends because somebody else has taken its port is no difference: it is started once
+ * more with another. Returns NULL, or why it is not (to be freed); the server is then to be
  * ended all the same. *error becomes an errno where it could not be started. */
 char *server_start(struct server *server, const struct setting *setting, const char *name, char **environment, bool is_traced, int *error);
 
