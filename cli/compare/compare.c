@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -169,6 +170,11 @@ static void set_aside_tell(struct comparison *comparison, char *set_aside)
 static void spans_tell(struct comparison *comparison)
 {
     struct buffer text = {0};
+    const char *disabled = getenv("OTEL_SDK_DISABLED");
+    comparison->spans.is_disabled = disabled != NULL && strcasecmp(disabled, "true") == 0;
+    if (intake_has_ended())
+        comparison_leave_out(comparison, memory_copy_text("spans, and standard error: this command's own receiver of spans has ended, and the "
+                                                          "library may have complained"));
     intake_sample(comparison->spans.sample);
     buffer_append_format(&text, "spans of %llu requests that were not JSON for /v1/traces: another exporter in the program sends them",
                          (unsigned long long)intake_refusal_count());

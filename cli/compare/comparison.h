@@ -69,6 +69,7 @@ struct outcome {
 struct span_accounts {
     double made, exported, dropped;        /* of one run, or of all of a server's life; NaN: it gave no accounts */
     double sampled_out;                    /* made and not wanted: neither exported nor dropped */
+    bool is_disabled;                      /* the environment has the library do nothing: OTEL_SDK_DISABLED */
     char *dropped_why;                     /* "queue_full 12, timeout 3", or NULL */
     double arrived;                        /* at the receiver, of all runs that count, or of all of a server's life */
     size_t runs;                           /* that `arrived` is of; 1: one server */

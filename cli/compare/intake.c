@@ -92,6 +92,11 @@ int intake_start(void)
     return error != 0 ? -error : port;
 }
 
+bool intake_has_ended(void)
+{
+    return intake.child.has_ended;
+}
+
 uint64_t intake_span_count(void)
 {
     return atomic_load_explicit(&shared->span_count, memory_order_relaxed);

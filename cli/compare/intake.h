@@ -10,10 +10,14 @@
 
 #include "span_store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Starts it, as a child of child.h. The port of 127.0.0.1 that it listens on, or -errno. */
 int intake_start(void);
+
+/* It was killed, or failed: spans cannot arrive any more. */
+bool intake_has_ended(void);
 
 /* Spans that have arrived so far. */
 uint64_t intake_span_count(void);

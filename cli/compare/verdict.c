@@ -352,7 +352,9 @@ static void gate_tell(struct comparison *comparison)
 static void absence_tell(struct comparison *comparison)
 {
     const struct span_accounts *spans = &comparison->spans;
-    if (isnan(spans->made) && spans->arrived == 0)
+    if (isnan(spans->made) && spans->arrived == 0 && spans->is_disabled)
+        verdict_add(comparison, memory_copy_text("spans: none, because OTEL_SDK_DISABLED is true: the library does nothing"));
+    else if (isnan(spans->made) && spans->arrived == 0)
         verdict_add(comparison, memory_copy_text("spans: no sign of the library in the program: it may not be loaded (spanload check "
                                                  "tells), or standard error was closed or led elsewhere"));
 }

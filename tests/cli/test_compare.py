@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import statistics
 import shutil
 import subprocess
@@ -520,6 +521,21 @@ def test_settings_of_the_environment_reach_the_library(tmp_path):
         _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url,
                              env=environment(OTEL_SDK_DISABLED="true", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1"))
     assert report["spans"]["arrived"] == 0
+
+
+def test_a_library_that_is_disabled_is_not_called_absent():
+    done = compare("--runs", "1", "--no-syscalls", "--", "true", env=environment(OTEL_SDK_DISABLED="True"))
+    assert "spans: none, because OTEL_SDK_DISABLED is true: the library does nothing" in done.stdout and "no sign" not in done.stdout
+
+
+def test_when_the_receiver_of_spans_is_killed_the_library_is_not_blamed(tmp_path):
+    """It says on standard error that spans cannot be delivered. The receiver is the first child of the worker."""
+    kills = f"[ -e {tmp_path}/done ] || kill -9 $(pgrep -o -P $PPID); touch {tmp_path}/done"
+    with origin() as url:
+        done, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--", "sh", "-c", f"{kills}; curl -s {url}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report["output"]["stderr"]["result"] == "not compared" and report["output"]["stdout"]["result"] == "same"
+    assert any(line.startswith("spans, and standard error: this command's own receiver") for line in report["left_out"])
 
 
 # ---- the report ----
@@ -1176,6 +1192,29 @@ def test_ready_may_be_a_port(tmp_path, port):
         done = compare("--runs", "1", "--no-syscalls", "--ready-port", port.replace("a number", number), "--load",
                        "ab -q -n 20 http://127.0.0.1:{port}/" if port == "{port}" else comes_later, "--", *server(tmp_path))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("which", ["True", "HAS_LIBRARY"])
+def test_a_port_that_somebody_else_takes_first_is_no_difference(tmp_path, which):
+    """The first time a server starts, it waits until its port was taken here."""
+    def take():
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "port").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        taker.bind(("127.0.0.1", int((tmp_path / "port").read_text())))
+        (tmp_path / "taken").touch()
+
+    waits = f"""
+if {which} and not os.path.exists("{tmp_path}/port"):
+    with open("{tmp_path}/port.new", "w") as file: file.write(sys.argv[1])
+    os.rename("{tmp_path}/port.new", "{tmp_path}/port")
+    while not os.path.exists("{tmp_path}/taken"): time.sleep(0.01)
+"""
+    with socket.socket() as taker:
+        threading.Thread(target=take, daemon=True).start()
+        done, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--load", AB, "--", *server(tmp_path, beginning=waits))
+    assert done.returncode == 0 and (tmp_path / "taken").exists(), done.stderr
+    assert report["exit"]["result"] == "same"
 
 
 NGINX = """
