@@ -1,8 +1,9 @@
 /*
  * child.c - processes that are started, waited for and surely ended.
  *
- * One wait for everything, sigtimedwait(2): signals stay blocked, so none can come between looking and waiting, and the
- * process sleeps until a child ends: it takes no processor time from what it measures. No pidfd, which needs Linux 5.3.
+ * One wait for everything, a poll of a signalfd(2) and of what children print (output.c): signals stay blocked, so none can come
+ * between looking and waiting, and the process sleeps until a child ends or prints: it takes no processor time from what it
+ * measures that is not for its output. No pidfd, which needs Linux 5.3.
  *
  * The time of a child begins in the child, right before its exec, so that the fork of this process is not in it (launch.c).
  */
@@ -10,6 +11,7 @@
 
 #include "buffer.h"
 #include "options.h"
+#include "output.h"
 #include "process_tree.h"
 #include "program.h"
 #include "signals.h"
@@ -21,6 +23,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +36,7 @@ static struct {
     size_t denied_count;
     struct launch_note *note;              /* shared with the child that is being started */
     int null_fd;                           /* every child's standard input */
+    int signal_fd;                         /* readable when a signal has come */
     int interrupted_by;
     void (*idle)(void *);
     void *idle_context;
@@ -48,6 +52,7 @@ uint64_t clock_monotonic_ns(void)
 void children_begin(void)
 {
     children.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    children.signal_fd = signalfd(-1, signals_awaited(), SFD_CLOEXEC);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     children.note = mmap(NULL, sizeof *children.note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
@@ -93,8 +98,8 @@ static void children_reap(void)
 /* Waits for the next signal, at most that long. False when the time is over. */
 static bool signal_take(int timeout_ms)
 {
-    struct timespec limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-    int number = sigtimedwait(signals_awaited(), NULL, &limit);
+    outputs_empty_until(children.signal_fd, timeout_ms);
+    int number = sigtimedwait(signals_awaited(), NULL, &(struct timespec){0});
     if (number > 0 && number != SIGCHLD && children.interrupted_by == 0)
         children.interrupted_by = number;
     if (number == SIGCHLD)

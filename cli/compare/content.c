@@ -16,101 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- the whole --------------------------------------------------------------------------------------------------- */
-
-void content_end_without(const char *what)
-{
-    fprintf(stderr, "spanload: cannot %s what a run left: %s\n", what, strerror(errno));
-    exit(EXIT_OWN_FAILURE);
-}
-
-struct content content_begin(int fd)
-{
-    struct content content = {.fd = fd, .times = 1};
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        content_end_without("find");
-    content.len = (size_t)status.st_size;
-    if (!file_sum(fd, 0, status.st_size, &content.sum))
-        content_end_without("read");
-    return content;
-}
-
-void content_close(struct content *content)
-{
-    if (content->fd >= 0)
-        close(content->fd);
-    content->fd = -1;
-}
-
-bool contents_equal(const struct content *a, const struct content *b)
-{
-    return a->len == b->len && a->sum == b->sum;
-}
-
-struct view view_map(const struct content *content)
-{
-    if (content->len == 0)                 /* mmap(2) refuses */
-        return (struct view){"", 0};
-    void *bytes = mmap(NULL, content->len, PROT_READ, MAP_SHARED, content->fd, 0);
-    if (bytes == MAP_FAILED)
-        content_end_without("read");
-    return (struct view){bytes, content->len};
-}
-
-void view_unmap(struct view view)
-{
-    if (view.len > 0)
-        munmap((void *)view.bytes, view.len);
-}
-
-bool views_equal(struct view a, struct view b)
-{
-    return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
-}
-
-/* --- lines ------------------------------------------------------------------------------------------------------- */
-
-struct view line_take(struct view *rest)
-{
-    const char *newline = memchr(rest->bytes, '\n', rest->len);
-    struct view line = {rest->bytes, newline != NULL ? (size_t)(newline - rest->bytes) + 1 : rest->len};
-    *rest = (struct view){rest->bytes + line.len, rest->len - line.len};
-    return line;
-}
-
-struct view line_take_last(struct view *rest)
-{
-    const char *newline = memrchr(rest->bytes, '\n', rest->len - 1);
-    size_t before = newline != NULL ? (size_t)(newline - rest->bytes) + 1 : 0;
-    struct view line = {rest->bytes + before, rest->len - before};
-    rest->len = before;
-    return line;
-}
-
-size_t lines_count(struct view view)
-{
-    size_t count = 0;
-    for (; view.len > 0; count++)
-        line_take(&view);
-    return count;
-}
-
-bool line_varies(const struct lines *lines, size_t line)
-{
-    return lines->varying != NULL && (lines->varying[line / 8] & 1 << line % 8) != 0;
-}
-
-void line_mark_varying(struct lines *lines, size_t line)
-{
-    if (line_varies(lines, line))
-        return;
-    if (lines->varying == NULL)
-        lines->varying = memory_get(lines->count / 8 + 1);
-    lines->varying[line / 8] |= (unsigned char)(1 << line % 8);
-    lines->varying_count++;
-}
-
 /* --- sums -------------------------------------------------------------------------------------------------------- */
 
 /* A polynomial over 8-byte words, each mixed before (a plain one is blind to changes in the words' high bits that cancel).
@@ -176,4 +81,130 @@ bool file_sum(int fd, off_t begin, off_t end, uint64_t *sum)
         at += len;
     }
     return true;
+}
+
+void beyond_add(struct beyond *beyond, const char *bytes, size_t len)
+{
+    size_t begun = beyond->len % sizeof beyond->word;
+    beyond->len += len;
+    for (; len > 0 && begun > 0; len--) {
+        beyond->word[begun++] = (unsigned char)*bytes++;
+        if (begun == sizeof beyond->word) {
+            beyond->sum = sum_add(beyond->sum, (const char *)beyond->word, begun);
+            begun = 0;
+        }
+    }
+    size_t words_len = len / sizeof beyond->word * sizeof beyond->word;
+    beyond->sum = sum_add(beyond->sum, bytes, words_len);
+    memcpy(beyond->word + begun, bytes + words_len, len - words_len);
+}
+
+/* The sum of a file goes on with that of what is beyond it. */
+static uint64_t sum_with(uint64_t sum, const struct beyond *beyond)
+{
+    uint64_t rest = sum_add(beyond->sum, (const char *)beyond->word, beyond->len % sizeof beyond->word);
+    return sum_add(sum, (const char *)&rest, sizeof rest);
+}
+
+/* --- the whole --------------------------------------------------------------------------------------------------- */
+
+void content_end_without(const char *what)
+{
+    fprintf(stderr, "spanload: cannot %s what a run left: %s\n", what, strerror(errno));
+    exit(EXIT_OWN_FAILURE);
+}
+
+struct content content_begin(int fd, const struct beyond *beyond)
+{
+    struct content content = {.fd = fd, .times = 1};
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        content_end_without("find");
+    content.len_kept = (size_t)status.st_size;
+    content.len = content.len_kept + beyond->len;
+    if (!file_sum(fd, 0, status.st_size, &content.sum))
+        content_end_without("read");
+    if (beyond->len > 0)
+        content.sum = sum_with(content.sum, beyond);
+    return content;
+}
+
+void content_close(struct content *content)
+{
+    if (content->fd >= 0)
+        close(content->fd);
+    content->fd = -1;
+}
+
+bool content_has_lines(const struct content *content)
+{
+    return content->len <= LEN_BY_LINES && content->len_kept == content->len;
+}
+
+bool contents_equal(const struct content *a, const struct content *b)
+{
+    return a->len == b->len && a->sum == b->sum;
+}
+
+struct view view_map(const struct content *content)
+{
+    if (content->len_kept == 0)            /* mmap(2) refuses */
+        return (struct view){"", 0};
+    void *bytes = mmap(NULL, content->len_kept, PROT_READ, MAP_SHARED, content->fd, 0);
+    if (bytes == MAP_FAILED)
+        content_end_without("read");
+    return (struct view){bytes, content->len_kept};
+}
+
+void view_unmap(struct view view)
+{
+    if (view.len > 0)
+        munmap((void *)view.bytes, view.len);
+}
+
+bool views_equal(struct view a, struct view b)
+{
+    return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
+}
+
+/* --- lines ------------------------------------------------------------------------------------------------------- */
+
+struct view line_take(struct view *rest)
+{
+    const char *newline = memchr(rest->bytes, '\n', rest->len);
+    struct view line = {rest->bytes, newline != NULL ? (size_t)(newline - rest->bytes) + 1 : rest->len};
+    *rest = (struct view){rest->bytes + line.len, rest->len - line.len};
+    return line;
+}
+
+struct view line_take_last(struct view *rest)
+{
+    const char *newline = memrchr(rest->bytes, '\n', rest->len - 1);
+    size_t before = newline != NULL ? (size_t)(newline - rest->bytes) + 1 : 0;
+    struct view line = {rest->bytes + before, rest->len - before};
+    rest->len = before;
+    return line;
+}
+
+size_t lines_count(struct view view)
+{
+    size_t count = 0;
+    for (; view.len > 0; count++)
+        line_take(&view);
+    return count;
+}
+
+bool line_varies(const struct lines *lines, size_t line)
+{
+    return lines->varying != NULL && (lines->varying[line / 8] & 1 << line % 8) != 0;
+}
+
+void line_mark_varying(struct lines *lines, size_t line)
+{
+    if (line_varies(lines, line))
+        return;
+    if (lines->varying == NULL)
+        lines->varying = memory_get(lines->count / 8 + 1);
+    lines->varying[line / 8] |= (unsigned char)(1 << line % 8);
+    lines->varying_count++;
 }

@@ -20,9 +20,16 @@
 
 enum { LEN_BY_LINES = 64 * 1024 * 1024 };
 
+/* What stands for the bytes of a content that are not in its file. All zeros: there are none. */
+struct beyond {
+    size_t len;
+    uint64_t sum;
+    unsigned char word[8];                 /* the last len % 8 bytes, which are not in the sum yet */
+};
+
 struct content {
     int fd;                                /* -1 once it is closed: len and sum are left */
-    size_t len;
+    size_t len, len_kept;                  /* the whole; what of it is in the file */
     uint64_t sum;
     size_t times;                          /* that it was seen */
 };
@@ -39,11 +46,19 @@ struct lines {
     size_t varying_count;
 };
 
+/* The next bytes behind. */
+void beyond_add(struct beyond *beyond, const char *bytes, size_t len);
+
 /* Takes the descriptor over. */
-struct content content_begin(int fd);
+struct content content_begin(int fd, const struct beyond *beyond);
 void content_close(struct content *content);
+
+/* It is all there, and short enough to be looked at by lines. */
+bool content_has_lines(const struct content *content);
+
 bool contents_equal(const struct content *a, const struct content *b);
 
+/* Of what is kept. */
 struct view view_map(const struct content *content);
 void view_unmap(struct view view);
 bool views_equal(struct view a, struct view b);

@@ -228,3 +228,11 @@ char *diff_show(const struct lines *lines, struct view without, struct view with
         diff_middle(&diff, lines, (struct block){without, lines->count}, (struct block){with, count});
     return diff.text.bytes;
 }
+
+char *diff_show_beyond(size_t len_kept, size_t len_without, size_t len_with)
+{
+    struct buffer text = {0};
+    buffer_append_format(&text, "@@ behind the first %zu bytes, which are the same: more is not kept @@\n-%zu bytes in all\n+%zu bytes in all\n",
+                         len_kept, len_without, len_with);
+    return text.bytes;
+}

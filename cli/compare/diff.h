@@ -16,4 +16,7 @@
  * frees it. */
 char *diff_show(const struct lines *lines, struct view without, struct view with, bool unicode);
 
+/* The same where they part behind what is kept of both. */
+char *diff_show_beyond(size_t len_kept, size_t len_without, size_t len_with);
+
 #endif

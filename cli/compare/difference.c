@@ -88,7 +88,7 @@ static bool view_is_excused(const struct lines *lines, struct view reference, st
 
 static bool contents_excuse(const struct contents *contents, const struct content *content)
 {
-    if (contents->lines.varying_count == 0 || contents->varies_whole || content->len > LEN_BY_LINES)
+    if (contents->lines.varying_count == 0 || contents->varies_whole || !content_has_lines(content))
         return false;
     struct view reference = view_map(contents_reference(contents)), view = view_map(content);
     bool is_excused = view_is_excused(&contents->lines, reference, view);
@@ -112,7 +112,7 @@ static void views_mark_varying(struct contents *contents, struct view reference,
 static void contents_mark_varying(struct contents *contents, const struct content *content)
 {
     const struct content *first = contents_reference(contents);
-    if (first->len > LEN_BY_LINES || content->len > LEN_BY_LINES)
+    if (!content_has_lines(first) || !content_has_lines(content))
         contents->varies_whole = true;
     if (contents->varies_whole)
         return;
@@ -152,13 +152,13 @@ void contents_destroy(struct contents *contents)
 /* Closes it if it would be one too many. */
 static void side_keep(struct side *side, struct content *content)
 {
-    bool has_room = side->count_kept < CONTENTS_KEPT && side->len_kept <= LEN_KEPT && content->len <= LEN_KEPT - side->len_kept;
+    bool has_room = side->count_kept < CONTENTS_KEPT && side->len_kept <= LEN_KEPT && content->len_kept <= LEN_KEPT - side->len_kept;
     if (side->count_kept > 0 && !has_room) {
         content_close(content);
         return;
     }
     side->count_kept++;
-    side->len_kept += content->len;
+    side->len_kept += content->len_kept;
 }
 
 static void contents_take_without(struct contents *contents, struct distinct *distinct)
@@ -188,8 +188,13 @@ static void contents_take_with(struct contents *contents, struct distinct *disti
 
 void contents_add(struct contents *contents, bool is_instrumented, int fd)
 {
+    contents_add_beginning(contents, is_instrumented, fd, &(struct beyond){0});
+}
+
+void contents_add_beginning(struct contents *contents, bool is_instrumented, int fd, const struct beyond *beyond)
+{
     struct side *side = is_instrumented ? &contents->with : &contents->without;
-    struct distinct distinct = {.content = content_begin(fd)};
+    struct distinct distinct = {.content = content_begin(fd, beyond)};
     double len = (double)distinct.content.len;
     buffer_append(&side->lens, &len, sizeof len);
 
@@ -257,7 +262,7 @@ static enum likeness contents_judge(const struct contents *contents, const struc
         return EXCUSED;
     if (content->fd >= 0)
         return contents_excuse(contents, content) ? EXCUSED : UNLIKE;
-    bool may_be_excused = content->len <= LEN_BY_LINES && contents->lines.varying_count > distinct->lines_varying;
+    bool may_be_excused = content_has_lines(content) && contents->lines.varying_count > distinct->lines_varying;
     return may_be_excused ? UNKNOWN : UNLIKE;
 }
 
@@ -278,8 +283,10 @@ static char *contents_diff(const struct contents *contents, const struct content
 {
     if (unlike == NULL)
         return memory_copy_text("@@ too much to be kept and shown @@\n");
-    struct view without = view_map(contents_reference(contents)), with = view_map(unlike);
-    char *diff = diff_show(&contents->lines, without, with, unicode);
+    const struct content *reference = contents_reference(contents);
+    struct view without = view_map(reference), with = view_map(unlike);
+    char *diff = views_equal(without, with) ? diff_show_beyond(without.len, reference->len, unlike->len)
+                                            : diff_show(&contents->lines, without, with, unicode);
     view_unmap(without);
     view_unmap(with);
     return diff;

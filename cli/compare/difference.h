@@ -12,7 +12,7 @@
  * to be masked are compared whole: one that was never seen without the library is DIFFERENT, whatever varied without it.
  *
  * A content over 64 MiB is not looked at by lines: it is the same or it is not. Two contents are the same if their lengths
- * and 64-bit sums are.
+ * and 64-bit sums are; so nothing more has to be kept of what is far behind the beginning.
  *
  * Memory: contents stay in their files (descriptors, which are taken over), and those files are memory too: of each side
  *         32 at most and 256 MiB stay open, but always one, so that a difference can be shown. What is one too many is
@@ -50,6 +50,10 @@ void contents_destroy(struct contents *contents);          /* NULL is fine */
 
 /* One run's content: a regular file (or memfd), which is taken over; its offset means nothing. */
 void contents_add(struct contents *contents, bool is_instrumented, int fd);
+
+/* The same for one of which only the beginning is in the file. */
+struct beyond;
+void contents_add_beginning(struct contents *contents, bool is_instrumented, int fd, const struct beyond *beyond);
 
 /* The same for a content that is a short text. */
 void contents_add_text(struct contents *contents, bool is_instrumented, const char *text);

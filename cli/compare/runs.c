@@ -15,6 +15,7 @@
 #include "files.h"
 #include "intake.h"
 #include "options.h"
+#include "output.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@ enum { GRACE_MS = 2000, PATIENCE_NEXT_MS = 1000, PASSES = 3, PASSES_SLOW = 1, SL
 /* What one run gave. */
 struct run {
     struct child child;
-    int stdout_fd, stderr_fd, files_fd;    /* -1: none */
+    struct output *out, *err;              /* NULL: none */
+    int files_fd;                          /* -1: none */
     char *how_ended;                       /* NULL: this command was interrupted */
     uint64_t spans;                        /* that arrived while it ran */
 };
@@ -78,18 +80,20 @@ int directory_failure(int error)
 
 /* ---- one run ---- */
 
-static bool run_open(struct run *run)
+/* What a run prints that is not compared: a log. */
+static struct run run_make(enum output_kind kind)
 {
-    *run = (struct run){.stdout_fd = output_file("stdout"), .stderr_fd = output_file("stderr"), .files_fd = -1};
-    return run->stdout_fd >= 0 && run->stderr_fd >= 0;
+    struct run run = {.out = output_begin(kind), .files_fd = -1};
+    run.err = run.out != NULL ? output_begin(kind) : NULL;
+    return run;
 }
 
 static void run_close(struct run *run)
 {
-    const int fds[] = {run->stdout_fd, run->stderr_fd, run->files_fd};
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    output_discard(run->out);
+    output_discard(run->err);
+    if (run->files_fd >= 0)
+        close(run->files_fd);
     free(run->how_ended);
 }
 
@@ -107,19 +111,27 @@ static void run_wait(struct runs *runs, struct run *run, int patience_ms)
     runs->left_behind += children_end_orphans(GRACE_MS);
 }
 
-/* Returns 0, or the exit status of this command. */
+static int run_start(struct run *run, char **arguments, char **environment)
+{
+    struct child_wishes wishes = {arguments, environment, run->out->write_fd, run->err->write_fd};
+    int error = child_start(&run->child, &wishes);
+    output_hand_over(run->out);
+    output_hand_over(run->err);
+    return error;
+}
+
+/* Of a run that was just made. Returns 0, or the exit status of this command. */
 static int run_program(struct runs *runs, struct run *run, char **environment, int patience_ms)
 {
     const struct setting *setting = runs->setting;
-    int error = run_open(run) ? 0 : errno;
+    int error = run->err != NULL ? 0 : errno;
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
     if (setting->directory != NULL && directory == NULL)
         return directory_failure(errno);
     char **arguments = arguments_expand(setting->program, 0, directory);
     uint64_t spans_before = intake_span_count();
-    struct child_wishes wishes = {arguments, environment, run->stdout_fd, run->stderr_fd};
     if (error == 0)
-        error = child_start(&run->child, &wishes);
+        error = run_start(run, arguments, environment);
     if (error == 0) {
         run_wait(runs, run, patience_ms);
         run->spans = intake_span_count() - spans_before;
@@ -186,21 +198,29 @@ static void outcome_text_set(struct outcome *outcome, enum variant variant, cons
     outcome->text[variant] = memory_copy_text(text);
 }
 
-/* Takes the run's files over. */
+static void output_add(struct contents *contents, bool is_instrumented, struct output **output)
+{
+    struct beyond beyond;
+    int fd = output_finish(*output, &beyond);
+    *output = NULL;
+    contents_add_beginning(contents, is_instrumented, fd, &beyond);
+}
+
+/* Takes the run's output and files over. */
 static void run_record(struct runs *runs, struct run *run, enum variant variant)
 {
     struct comparison *comparison = runs->comparison;
     bool is_instrumented = variant == INSTRUMENTED;
     samples_take(comparison, variant, &run->child);
     contents_add_text(runs->contents[OUTCOME_EXIT], is_instrumented, run->how_ended);
-    contents_add(runs->contents[OUTCOME_STDOUT], is_instrumented, run->stdout_fd);
-    contents_add(runs->contents[OUTCOME_STDERR], is_instrumented, run->stderr_fd);
+    output_add(runs->contents[OUTCOME_STDOUT], is_instrumented, &run->out);
+    output_add(runs->contents[OUTCOME_STDERR], is_instrumented, &run->err);
     if (run->files_fd >= 0)
         contents_add(runs->contents[OUTCOME_FILES], is_instrumented, run->files_fd);
     outcome_text_set(&comparison->outcomes[OUTCOME_EXIT], variant, run->how_ended);
     if (is_instrumented)
         comparison->spans.arrived += (double)run->spans;
-    run->stdout_fd = run->stderr_fd = run->files_fd = -1;
+    run->files_fd = -1;
 }
 
 /* ---- the parts ---- */
@@ -217,7 +237,7 @@ static void run_learn(struct runs *runs, const struct run *run, enum variant var
 
 static int warm_up_without(struct runs *runs)
 {
-    struct run run;
+    struct run run = run_make(OUTPUT_LOG);
     int status = run_program(runs, &run, runs->setting->environment[BASELINE], -1);
     if (status == 0)
         run_learn(runs, &run, BASELINE);
@@ -228,10 +248,10 @@ static int warm_up_without(struct runs *runs)
 
 static int warm_up_with(struct runs *runs)
 {
-    struct run run;
+    struct run run = run_make(OUTPUT_LOG);
     int status = run_program(runs, &run, runs->setting->environment_accounts, patience_now(runs));
     if (status == 0) {
-        char *said = output_text(run.stderr_fd);
+        char *said = output_text(run.err);
         accounts_read(&runs->comparison->spans, said);
         free(said);
         run_learn(runs, &run, INSTRUMENTED);
@@ -264,7 +284,7 @@ static int rounds_run(struct runs *runs)
     for (size_t round = 0; round < setting->rounds && status == 0; round++)
         for (int place = 0; place < VARIANT_COUNT && status == 0 && !children_interrupted(); place++) {
             enum variant variant = round_order(round)[place];
-            struct run run;
+            struct run run = run_make(OUTPUT_COMPARED);
             status = run_program(runs, &run, setting->environment[variant], variant == INSTRUMENTED ? patience_now(runs) : -1);
             if (status == 0 && run.how_ended != NULL) {
                 run_learn(runs, &run, variant);
@@ -294,11 +314,13 @@ static char *pass_run(struct runs *runs, enum variant variant, struct call_table
 {
     const struct setting *setting = runs->setting;
     char *directory = setting->directory != NULL ? setting_directory(setting, "dir") : NULL;
-    struct child_wishes wishes = {arguments_expand(setting->program, 0, directory), setting->environment[variant],
-                                  output_file("stdout"), output_file("stderr")};
+    char **arguments = arguments_expand(setting->program, 0, directory);
+    struct run run = run_make(OUTPUT_LOG);
     struct traced traced;
-    int error = setting->directory != NULL && directory == NULL ? errno : traced_start(&traced, &wishes);
     char *reason = NULL;
+    int error = run.err == NULL || (setting->directory != NULL && directory == NULL) ? errno : 0;
+    if (error == 0)
+        error = traced_start(&traced, &(struct child_wishes){arguments, setting->environment[variant], run.out->write_fd, run.err->write_fd});
     if (error == 0) {
         enum wait_answer answer = child_wait(&traced.tracer, patience_traced_of(runs->slowest_ns));
         struct system_call_counts counts = traced_counts(&traced);
@@ -308,9 +330,8 @@ static char *pass_run(struct runs *runs, enum variant variant, struct call_table
             call_table_add(table, variant, &counts, 1);
         traced_end(&traced, GRACE_MS);
     }
-    close(wishes.stdout_fd);
-    close(wishes.stderr_fd);
-    arguments_destroy(wishes.argv);
+    run_close(&run);
+    arguments_destroy(arguments);
     free(directory);
     progress_step();
     return error != 0 ? calls_reason(error) : reason;

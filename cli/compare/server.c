@@ -66,10 +66,13 @@ static int command_run(const struct server *server, const char *command, int lim
 {
     char *text = text_expand(command, server->port, server->directory);
     char *arguments[] = {"/bin/sh", "-c", text, NULL};
-    int output_fd = output_file("output");
+    struct output *output = output_begin(OUTPUT_LOG);
     struct child child = {0};
-    struct child_wishes wishes = {arguments, server->setting->environment[BASELINE], output_fd, output_fd};
-    int status = child_start(&child, &wishes);
+    int fd = output != NULL ? output->write_fd : -1;
+    struct child_wishes wishes = {arguments, server->setting->environment[BASELINE], fd, fd};
+    int status = output != NULL ? child_start(&child, &wishes) : errno;
+    if (output != NULL)
+        output_hand_over(output);
     enum wait_answer answer = status == 0 ? child_wait(&child, limit_ms) : WAIT_ENDED;
     if (status == 0) {
         child_end(&child, GRACE_MS);       /* what it has left running would run beside the next one */
@@ -78,8 +81,8 @@ static int command_run(const struct server *server, const char *command, int lim
     if (wall_ns != NULL)
         *wall_ns = (double)(child.ended_ns - child.began_ns);
     if (said != NULL)
-        *said = output_text(output_fd);
-    close(output_fd);
+        *said = output != NULL ? output_text(output) : memory_copy_text("");
+    output_discard(output);
     free(text);
     return status;
 }
@@ -120,7 +123,7 @@ static bool server_is_ready(const struct server *server)
 static char *complaint(const struct server *server, const char *what, const char *how)
 {
     struct buffer text = {0};
-    char *said = output_text(server->error_fd), *printed = output_text(server->output_fd);
+    char *said = output_text(server->err), *printed = output_text(server->out);
     buffer_append_format(&text, "the server %s %s%s", server->name, what, how);
     const char *tail = tail_of(said[0] != '\0' ? said : printed);
     if (tail[0] != '\0')
@@ -156,9 +159,9 @@ char *server_end(struct server *server)
         traced_end(&server->traced, GRACE_MS);
     else if (!server->is_traced)
         child_end(&server->child, GRACE_MS);
-    char *said = output_text(server->error_fd);
-    close(server->output_fd);
-    close(server->error_fd);
+    char *said = server->err != NULL ? output_text(server->err) : memory_copy_text("");
+    output_discard(server->out);
+    output_discard(server->err);
     arguments_destroy(server->arguments);
     free(server->directory);
     server->arguments = NULL;
@@ -168,10 +171,16 @@ char *server_end(struct server *server)
 static char *server_try(struct server *server, char **environment, int *error)
 {
     server->arguments = arguments_expand(server->setting->program, server->port, server->directory);
-    server->output_fd = output_file("stdout");
-    server->error_fd = output_file("stderr");
-    struct child_wishes wishes = {server->arguments, environment, server->output_fd, server->error_fd};
+    server->out = output_begin(OUTPUT_LOG);
+    server->err = server->out != NULL ? output_begin(OUTPUT_LOG) : NULL;
+    if (server->err == NULL) {
+        *error = errno;
+        return memory_copy_text("");
+    }
+    struct child_wishes wishes = {server->arguments, environment, server->out->write_fd, server->err->write_fd};
     *error = server->is_traced ? traced_start(&server->traced, &wishes) : child_start(&server->child, &wishes);
+    output_hand_over(server->out);
+    output_hand_over(server->err);
     return *error != 0 ? complaint(server, "could not be started: ", strerror(*error)) : server_await(server);
 }
 

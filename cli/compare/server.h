@@ -5,6 +5,7 @@
 #define SERVER_H
 
 #include "load_report.h"
+#include "output.h"
 #include "process_tree.h"
 #include "setting.h"
 #include "system_calls.h"
@@ -15,7 +16,7 @@ struct server {
     int port;
     char *directory;                       /* NULL: none was asked for */
     char **arguments;
-    int output_fd, error_fd;
+    struct output *out, *err;              /* its logs */
     bool is_traced;
     struct child child;                    /* the server, or */
     struct traced traced;                  /* its tracer */

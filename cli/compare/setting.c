@@ -1,15 +1,11 @@
 /*
  * setting.c - what every run of a comparison is started with: arguments, environment, a directory of its own.
- *
- * Output goes to files in memory (memfd_create(2)): nothing has to be read while the program runs, and no disk is
- * waited for. They are opened to append, because a program and its children write to one file at one offset each.
  */
 #include "setting.h"
 
 #include "environment.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
 #include <math.h>
@@ -226,19 +222,5 @@ char *exit_text(int wait_status)
 
 int output_file(const char *name)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC);
-    if (fd >= 0)
-        fcntl(fd, F_SETFL, O_APPEND | O_RDWR);
-    return fd;
-}
-
-char *output_text(int fd)
-{
-    struct buffer text = {0};
-    char piece[4096];
-    off_t offset = 0;
-    buffer_append(&text, "", 0);
-    for (ssize_t len; (len = pread(fd, piece, sizeof piece, offset)) > 0; offset += len)
-        buffer_append(&text, piece, (size_t)len);
-    return text.bytes;
+    return memfd_create(name, MFD_CLOEXEC);
 }

@@ -58,9 +58,7 @@ char *arguments_text(char **arguments);
 /* "exit status" as text: "0", "signal 11". */
 char *exit_text(int wait_status);
 
-/* An empty file in memory to which a program's output is appended; -1 with errno. */
+/* An empty file in memory; -1 with errno. */
 int output_file(const char *name);
-/* All that is in such a file, with a NUL behind it. */
-char *output_text(int fd);
 
 #endif

@@ -148,6 +148,80 @@ def test_lines_that_change_anyway_are_left_out_and_the_others_are_not(tmp_path):
     assert report["output"]["stdout"] == {**report["output"]["stdout"], "result": "different", "lines": 2, "lines_varying": 1}
 
 
+@pytest.mark.parametrize(("program", "out", "err"), [
+    ("echo a; echo bb >/dev/stdout", 5, 0),
+    ("echo a >&2; echo bb >/dev/stderr; echo c >&2", 0, 7),
+    ("echo a; echo bb | tee /dev/stderr >/dev/null; echo c >/proc/self/fd/1", 4, 3),
+    ("(sleep 0.1; echo late) & echo early", 11, 0),
+])
+def test_what_is_written_to_a_standard_file_that_is_opened_anew_erases_nothing(tmp_path, program, out, err):
+    _, report = compared(tmp_path, "--runs", "2", "--no-syscalls", "--", "sh", "-c", program + "; wait")
+    assert (report["output"]["stdout"]["baseline"], report["output"]["stderr"]["baseline"]) == (out, err)
+
+
+def test_a_message_of_the_library_alone_is_seen_though_standard_error_is_opened_anew(tmp_path):
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "sh", "-c",
+                            'case "$LD_PRELOAD" in *libspanload*) echo broken >&2;; esac; echo bye >/dev/stderr')
+    assert done.returncode == 1 and "+broken" in report["output"]["stderr"]["diff"]
+
+
+def test_a_program_knows_a_pipe_and_no_other_descriptor(tmp_path):
+    done, report = compared(tmp_path, "--runs", "1", "--", "sh", "-c",
+                            "test -p /dev/stdout && test -p /dev/stderr && ls -l /proc/self/fd | grep -c 'memfd\\|signalfd\\|pipe:'")
+    assert report["exit"]["baseline"] == "0" and done.returncode == 0
+    assert report["output"]["stdout"]["baseline"] == 2         # of ls: its output, standard error; a digit and a newline
+
+
+def test_who_closes_its_output_early_and_who_reads_on_are_no_matter(tmp_path):
+    done, report = compared(tmp_path, "--runs", "2", "--", "sh", "-c", "yes | head -n 100000; exec >&- 2>&-; sleep 0.05; exit 3")
+    assert done.returncode == 0 and report["exit"]["baseline"] == "3"
+    assert report["output"]["stdout"]["baseline"] == 200000
+
+
+@pytest.mark.parametrize(("there", "otherwise", "diff"), [
+    ("echo a", "echo b", "@@ behind the first 67108864 bytes, which are the same: more is not kept @@\n"
+                         "-70000002 bytes in all\n+70000002 bytes in all\n"),
+    ("echo aa", "echo b", "-70000002 bytes in all\n+70000003 bytes in all\n"),
+    ("echo b", "echo b", None),
+])
+def test_of_much_output_the_beginning_is_kept_and_the_rest_is_compared_all_the_same(tmp_path, there, otherwise, diff):
+    done, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--",
+                            *under_preload(f"head -c 70000000 /dev/zero; {there}", f"head -c 70000000 /dev/zero; {otherwise}"))
+    found = report["output"]["stdout"]
+    assert found["baseline"] == 70000002
+    assert done.returncode == (1 if diff else 0)
+    assert (found["diff"] or "").endswith(diff or "")
+
+
+def files_len(pid):
+    """Bytes in the files in memory that a process has open."""
+    total = 0
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            total += link.stat().st_size if os.readlink(link).startswith("/memfd:") else 0
+        except FileNotFoundError:
+            pass
+    return total
+
+
+def test_a_program_that_prints_without_end_does_not_fill_the_memory():
+    process = subprocess.Popen([SPANLOAD, "compare", "--runs", "1", "--", "yes"], env=environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+    most = files_len(worker)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 128 + signal.SIGINT
+    assert 0 < most < 140_000_000
+
+
+def test_accounts_are_found_wherever_they_are_in_a_long_standard_error(tmp_path):
+    much = "head -c 5000000 /dev/zero | tr '\\0' x >&2"
+    with origin() as url:
+        _, report = compared(tmp_path, "--runs", "1", "--no-syscalls", "--", "sh", "-c", f"{much}; echo >&2; curl -s {url} >&2; {much}; echo >&2; {much}")
+    assert report["spans"]["made"] >= 1
+
+
 def test_of_output_that_always_changes_nothing_is_said(tmp_path):
     numbers = script(tmp_path, "import os\nfor _ in range(1 + os.getpid() % 97): print(os.urandom(8).hex())\n")
     done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", *numbers)
@@ -367,9 +441,8 @@ def test_the_order_of_the_runs_is_balanced(tmp_path):
 
 def strace_counts(place, program):
     log = place / "strace"
-    with open(place / "output", "ab") as output:            # as compare has it: cat copies otherwise into a file
-        subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", log, *program], env=environment(), stdin=subprocess.DEVNULL,
-                       stdout=output, stderr=subprocess.DEVNULL, check=False)
+    subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", log, *program], env=environment(), stdin=subprocess.DEVNULL,
+                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)         # as compare has it: cat asks what it writes to
     counts = {}
     for name in re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M):
         counts[name] = counts.get(name, 0) + 1
