@@ -79,7 +79,7 @@ $(BUILD)/obj/cli/compare/system_calls.c.o: ROOM_cli += -I$(BUILD)/obj/cli/compar
 # Unit tests see the sources compiled against libc, in an archive; a test's own stand-ins come before it.
 UNIT_FLAGS := $(COMMON) $(SANITIZE) -fno-strict-aliasing -Iinclude -Ipreload -Iexporter -Itests/unit
 NOT_IN_UNITS := preload/hooks.c preload/calls_descriptors.c preload/calls_process.c preload/next.c preload/process.c preload/mem.c
-PURE_CLI := cli/buffer.c cli/text.c cli/otlp.c cli/span_store.c $(patsubst %,cli/compare/%.c,statistics content diff difference load_figures \
+PURE_CLI := cli/buffer.c cli/text.c cli/otlp.c cli/span_store.c $(patsubst %,cli/compare/%.c,statistics content diff difference tallies load_figures \
 	load_named load_report load_tools load_words axis comparison report_table units verdict)
 UNIT_OBJECTS := $(patsubst %,$(BUILD)/unit/%.o,$(filter-out $(NOT_IN_UNITS),$(filter %.c,$(PRELOAD) $(EXPORTER))) $(PURE_CLI))
 UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/unit/%.c.o,$(wildcard tests/unit/support_*.c))

@@ -40,6 +40,7 @@ void comparison_finish(struct comparison *comparison)
         for (int variant = 0; variant < VARIANT_COUNT; variant++)
             free(comparison->outcomes[i].text[variant]);
         free(comparison->outcomes[i].difference.diff);
+        free(comparison->outcomes[i].difference.value);
     }
     for (size_t i = 0; i < comparison->left_out_count; i++)
         free(comparison->left_out[i]);
@@ -91,6 +92,12 @@ void measure_add(struct measure *measure, enum variant variant, double sample)
 double spans_of_a_run(const struct span_accounts *spans)
 {
     return fmax(spans->made, spans->arrived / (double)spans->runs); /* a NaN is nothing to fmax */
+}
+
+bool outcome_is_one_text(const struct outcome *outcome)
+{
+    const char *without = outcome->text[BASELINE], *with_it = outcome->text[INSTRUMENTED];
+    return without == NULL || with_it == NULL || strcmp(without, with_it) == 0;
 }
 
 void comparison_leave_out(struct comparison *comparison, char *what_and_why)

@@ -110,6 +110,9 @@ struct comparison {
     size_t failing_count;                  /* the first so many of them are why the exit status is 1 */
 };
 
+/* It is the same, and both texts are: else one of those seen without the library. */
+bool outcome_is_one_text(const struct outcome *outcome);
+
 void comparison_init(struct comparison *comparison);
 void comparison_finish(struct comparison *comparison);
 

@@ -36,6 +36,11 @@ static uint64_t sum_add(uint64_t sum, const char *bytes, size_t len)
     return sum;
 }
 
+uint64_t bytes_sum(const char *bytes, size_t len)
+{
+    return sum_add(len, bytes, len);
+}
+
 static uint64_t sum_add_zeros(uint64_t sum, uint64_t words)
 {
     for (uint64_t power = sum_factor; words > 0; words >>= 1, power *= power)
@@ -124,6 +129,8 @@ struct content content_begin(int fd, const struct beyond *beyond)
     content.len = content.len_kept + beyond->len;
     if (!file_sum(fd, 0, status.st_size, &content.sum))
         content_end_without("read");
+    if (pread(fd, content.beginning, sizeof content.beginning, 0) < 0)
+        content_end_without("read");
     if (beyond->len > 0)
         content.sum = sum_with(content.sum, beyond);
     return content;
@@ -160,6 +167,21 @@ void view_unmap(struct view view)
 {
     if (view.len > 0)
         munmap((void *)view.bytes, view.len);
+}
+
+bool content_see(const struct content *content, struct view *view)
+{
+    bool is_short = content->len == content->len_kept && content->len <= sizeof content->beginning;
+    if (!is_short && content->fd < 0)
+        return false;
+    *view = is_short ? (struct view){content->beginning, content->len} : view_map(content);
+    return true;
+}
+
+void content_unsee(const struct content *content, struct view view)
+{
+    if (view.bytes != content->beginning)
+        view_unmap(view);
 }
 
 bool views_equal(struct view a, struct view b)

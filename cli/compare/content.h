@@ -32,6 +32,7 @@ struct content {
     size_t len, len_kept;                  /* the whole; what of it is in the file */
     uint64_t sum;
     size_t times;                          /* that it was seen */
+    char beginning[24];                    /* all of it, if len is not more */
 };
 
 struct view {
@@ -61,6 +62,11 @@ bool contents_equal(const struct content *a, const struct content *b);
 /* Of what is kept. */
 struct view view_map(const struct content *content);
 void view_unmap(struct view view);
+
+/* The same of one that may be closed. False: it is, and was not short. */
+bool content_see(const struct content *content, struct view *view);
+void content_unsee(const struct content *content, struct view view);
+
 bool views_equal(struct view a, struct view b);
 
 /* The first line with its newline; what follows it is left in *rest. */
@@ -74,6 +80,8 @@ size_t lines_count(struct view view);
 /* `line` counts from 0. */
 bool line_varies(const struct lines *lines, size_t line);
 void line_mark_varying(struct lines *lines, size_t line);
+
+uint64_t bytes_sum(const char *bytes, size_t len);
 
 /* The sum of what is in the file from `begin` on, a multiple of 8, and before `end`; bytes that are not there any more
  * count for nothing. Moves the offset. False with errno. */

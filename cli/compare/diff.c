@@ -229,6 +229,15 @@ char *diff_show(const struct lines *lines, struct view without, struct view with
     return diff.text.bytes;
 }
 
+char *diff_show_line(size_t line, struct view without, struct view with, size_t skip, bool unicode)
+{
+    struct diff diff = {.unicode = unicode};
+    buffer_append_format(&diff.text, "@@ line %zu @@\n", line + 1);
+    diff_append(&diff, "-", without, without.len > 0 ? skip : 0);
+    diff_append(&diff, "+", with, with.len > 0 ? skip : 0);
+    return diff.text.bytes;
+}
+
 char *diff_show_beyond(size_t len_kept, size_t len_without, size_t len_with)
 {
     struct buffer text = {0};

@@ -16,6 +16,9 @@
  * frees it. */
 char *diff_show(const struct lines *lines, struct view without, struct view with, bool unicode);
 
+/* One line, counted from 0, of which the first `skip` bytes are left out. */
+char *diff_show_line(size_t line, struct view without, struct view with, size_t skip, bool unicode);
+
 /* The same where they part behind what is kept of both. */
 char *diff_show_beyond(size_t len_kept, size_t len_without, size_t len_with);
 

@@ -19,13 +19,16 @@
 #include "content.h"
 #include "diff.h"
 #include "statistics.h"
+#include "tallies.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CONTENTS_KEPT = 32, LEN_KEPT = 256 * 1024 * 1024 };
+/* Few: of four kinds of contents both sides have to be open with 64 descriptors for everything. */
+enum { CONTENTS_KEPT_WITH = 8, CONTENTS_KEPT_WITHOUT = 2, LEN_KEPT = 256 * 1024 * 1024, CONTENTS_FEW = 8 };
 
 /* A content that at least one run left, and, with the library, what was known of it as it came. */
 struct distinct {
@@ -44,6 +47,7 @@ struct contents {
     struct side without, with;
     bool masks;
     struct lines lines;                    /* of the reference */
+    struct tallies tallies;                /* of those of its lines that differ */
     bool varies_whole;                     /* not even the number of lines is always the same */
 };
 
@@ -145,14 +149,15 @@ void contents_destroy(struct contents *contents)
         return;
     side_finish(&contents->without);
     side_finish(&contents->with);
+    tallies_finish(&contents->tallies);
     free(contents->lines.varying);
     free(contents);
 }
 
 /* Closes it if it would be one too many. */
-static void side_keep(struct side *side, struct content *content)
+static void side_keep(struct side *side, struct content *content, size_t count_most)
 {
-    bool has_room = side->count_kept < CONTENTS_KEPT && side->len_kept <= LEN_KEPT && content->len_kept <= LEN_KEPT - side->len_kept;
+    bool has_room = side->count_kept < count_most && side->len_kept <= LEN_KEPT && content->len_kept <= LEN_KEPT - side->len_kept;
     if (side->count_kept > 0 && !has_room) {
         content_close(content);
         return;
@@ -171,7 +176,7 @@ static void contents_take_without(struct contents *contents, struct distinct *di
     } else if (contents->masks) {
         contents_mark_varying(contents, content);
     }
-    side_keep(&contents->without, content);
+    side_keep(&contents->without, content, CONTENTS_KEPT_WITHOUT);
 }
 
 static void contents_take_with(struct contents *contents, struct distinct *distinct)
@@ -183,7 +188,26 @@ static void contents_take_with(struct contents *contents, struct distinct *disti
     if (is_seen || distinct->is_excused)
         content_close(content);
     else
-        side_keep(&contents->with, content);
+        side_keep(&contents->with, content, CONTENTS_KEPT_WITH);
+}
+
+/* Counts the values of the lines that differ from the reference's; one that has other lines has none of them. */
+static void contents_tally_lines(struct contents *contents, bool is_instrumented, const struct content *content)
+{
+    bool has_reference = side_count(&contents->without) > 0;
+    if (!contents->masks || contents->varies_whole || (!has_reference && is_instrumented))
+        return;
+    if (!has_reference || contents_equal(content, contents_reference(contents))) {
+        contents->tallies.runs[is_instrumented]++;
+        return;
+    }
+    if (!content_has_lines(content) || !content_has_lines(contents_reference(contents)))
+        return;
+    struct view reference = view_map(contents_reference(contents)), view = view_map(content);
+    if (lines_count(view) == contents->lines.count)
+        tallies_add(&contents->tallies, is_instrumented, reference, view);
+    view_unmap(reference);
+    view_unmap(view);
 }
 
 void contents_add(struct contents *contents, bool is_instrumented, int fd)
@@ -197,6 +221,7 @@ void contents_add_beginning(struct contents *contents, bool is_instrumented, int
     struct distinct distinct = {.content = content_begin(fd, beyond)};
     double len = (double)distinct.content.len;
     buffer_append(&side->lens, &len, sizeof len);
+    contents_tally_lines(contents, is_instrumented, &distinct.content);
 
     struct distinct *same = side_find(side, &distinct.content);
     if (same != NULL) {
@@ -311,6 +336,118 @@ static void difference_decide(struct difference *difference, const struct conten
     }
 }
 
+/* --- too frequent ------------------------------------------------------------------------------------------------ */
+
+static char *value_escape(struct view view, bool unicode)
+{
+    enum { VALUE_LEN = 40 };
+    view.len -= view.len > 0 && view.bytes[view.len - 1] == '\n';
+    if (view.len == 0 || view.len > VALUE_LEN || memchr(view.bytes, '\0', view.len) != NULL || memchr(view.bytes, '\n', view.len) != NULL)
+        return NULL;
+    char text[VALUE_LEN + 1] = "";
+    memcpy(text, view.bytes, view.len);
+    return text_escape(text, unicode);
+}
+
+static void difference_set_frequent(struct difference *difference, size_t runs_without, const size_t runs[2])
+{
+    difference->kind = DIFFERENT;
+    difference->runs_different = runs[true];
+    difference->runs_without = runs_without;
+    difference->runs_without_alike = runs[false];
+}
+
+static void lines_decide(struct difference *difference, const struct contents *contents, bool unicode)
+{
+    struct view reference = view_map(contents_reference(contents));
+    struct excess excess;
+    if (tallies_judge(&contents->tallies, reference, &excess)) {
+        difference_set_frequent(difference, contents->tallies.runs[false], excess.runs);
+        difference->line = excess.line + 1;
+        difference->lines_varying = contents->lines.varying_count;
+        difference->value = excess.is_cut ? NULL : value_escape(excess.with, unicode);
+        difference->is_digits_aside = excess.is_digits_aside;
+        difference->diff = diff_show_line(excess.line, excess.without, excess.with, excess.is_cut, unicode);
+    }
+    view_unmap(reference);
+}
+
+/* The most frequent one without the library that is not the same; NULL if there is none. */
+static const struct content *contents_other(const struct contents *contents, const struct content *content)
+{
+    const struct content *most = NULL;
+    for (size_t i = 0; i < side_count(&contents->without); i++) {
+        const struct content *other = &side_distinct(&contents->without)[i].content;
+        if (!contents_equal(other, content) && (most == NULL || other->times > most->times))
+            most = other;
+    }
+    return most;
+}
+
+static char *whole_diff(const struct contents *contents, const struct content *content, bool unicode)
+{
+    const struct distinct *kept = side_find(&contents->without, content);
+    const struct content *other = contents_other(contents, content);
+    struct view without, with;
+    content = kept != NULL ? &kept->content : content;
+    if (other == NULL || !content_see(content, &with))
+        return contents_diff(contents, NULL, unicode);
+    if (!content_see(other, &without)) {
+        content_unsee(content, with);
+        return contents_diff(contents, NULL, unicode);
+    }
+    char *diff = diff_show(&(struct lines){.count = lines_count(without)}, without, with, unicode);
+    content_unsee(content, with);
+    content_unsee(other, without);
+    return diff;
+}
+
+/* With few different contents without the library, each is a value; where they may be masked, many are clocks. */
+static bool contents_are_values(const struct contents *contents)
+{
+    size_t count = side_count(&contents->without);
+    return !contents->masks || (count <= CONTENTS_FEW && count * 3 <= side_runs(&contents->without));
+}
+
+static void whole_decide(struct difference *difference, const struct contents *contents, bool unicode)
+{
+    size_t count = side_count(&contents->with), runs[2], runs_without = side_runs(&contents->without);
+    const struct content *found = NULL;
+    double least = 1;
+    for (size_t i = 0; i < count && contents_are_values(contents); i++) {
+        const struct content *content = &side_distinct(&contents->with)[i].content;
+        const struct distinct *same = side_find(&contents->without, content);
+        size_t without = same != NULL ? same->content.times : 0;
+        double chance = chance_of_more(content->times, difference->runs, without, runs_without);
+        if (chance >= least)
+            continue;
+        least = chance;
+        found = content;
+        runs[false] = without;
+        runs[true] = content->times;
+    }
+    if (found == NULL || !is_beyond_chance(least, count))
+        return;
+    struct view view;
+    difference_set_frequent(difference, runs_without, runs);
+    difference->diff = whole_diff(contents, found, unicode);
+    if (content_see(found, &view)) {
+        difference->value = value_escape(view, unicode);
+        content_unsee(found, view);
+    }
+}
+
+void difference_append_frequency(struct buffer *text, const struct difference *difference)
+{
+    if (difference->line > 0)
+        buffer_append_format(text, "line %zu: ", difference->line);
+    buffer_append_format(text, "%s%s in %zu of %zu runs with the library, in %zu of %zu without",
+                         difference->value != NULL ? difference->value : "one value", difference->is_digits_aside ? ", digits aside," : "",
+                         difference->runs_different, difference->runs, difference->runs_without_alike, difference->runs_without);
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
 struct difference contents_compare(const struct contents *contents, bool unicode)
 {
     struct difference difference = {.kind = SAME};
@@ -321,5 +458,9 @@ struct difference contents_compare(const struct contents *contents, bool unicode
     difference_decide(&difference, contents, &tally);
     if (difference.kind == DIFFERENT)
         difference.diff = contents_diff(contents, tally.unlike, unicode);
+    else if (contents->masks && !contents->varies_whole)
+        lines_decide(&difference, contents, unicode);
+    else
+        whole_decide(&difference, contents, unicode);
     return difference;
 }

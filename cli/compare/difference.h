@@ -11,11 +11,15 @@
  * An exit status is no clock: one that varies and one that only the library brings are two things. Contents that are not
  * to be masked are compared whole: one that was never seen without the library is DIFFERENT, whatever varied without it.
  *
+ * What was seen without the library, or varies, may still be far more frequent with it: an exit status that is 7 once in 40 runs
+ * without and always with. So values are counted on both sides (of lines that vary: tallies.h), and one that has a larger share
+ * with the library than chance allows (Fisher's exact test, one-sided, 1 in 100 for all values of a content together) is DIFFERENT too.
+ *
  * A content over 64 MiB is not looked at by lines: it is the same or it is not. Two contents are the same if their lengths
  * and 64-bit sums are; so nothing more has to be kept of what is far behind the beginning.
  *
  * Memory: contents stay in their files (descriptors, which are taken over), and those files are memory too: of each side
- *         32 at most and 256 MiB stay open, but always one, so that a difference can be shown. What is one too many is
+ *         8 at most and 256 MiB stay open (without the library 2), but always one, so that a difference can be shown. What is one too many is
  *         judged as it comes and closed; only its sum is kept. The heap stays small, because the peak memory of a child
  *         is at least what its parent had on the heap as it forked.
  * Errors: a content that cannot be read ends the command with a message (exit status 125).
@@ -38,10 +42,16 @@ struct difference {
                                               VARIES, before) */
     size_t lines, lines_varying;           /* of a content without the library; of them, left out because they vary
                                               (all, if VARIES; none, if nothing is masked) */
+    size_t runs_without;                   /* not 0: DIFFERENT because something is too frequent: runs without the library, */
+    size_t runs_without_alike;             /* and of them, those that have it too; with the library runs_different have it */
+    size_t line;                           /* it is this line, counted from 1; 0: the whole */
+    char *value;                           /* it, if it is short, escaped; else NULL. The caller frees it. */
+    bool is_digits_aside;                  /* it, or what differs from it in numbers alone */
     char *diff;                            /* if DIFFERENT: a few lines, "-" without, "+" with the library, escaped; else NULL.
                                               Ends with a newline. The caller frees it. */
 };
 
+struct buffer;
 struct contents;
 
 /* `masks`: whether lines that vary without the library are left out. */
@@ -64,5 +74,8 @@ double contents_median_len(const struct contents *contents, bool is_instrumented
 /* Decides. With nothing to compare, one side or both being without contents, it is SAME with 0 runs. `unicode`: whether
  * escaping may leave what is not ASCII. */
 struct difference contents_compare(const struct contents *contents, bool unicode);
+
+/* Where something is too frequent: "line 2: FAILED in 6 of 6 runs with the library, in 1 of 12 without". */
+void difference_append_frequency(struct buffer *text, const struct difference *difference);
 
 #endif

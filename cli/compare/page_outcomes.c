@@ -38,7 +38,14 @@ static void texts_append(struct buffer *page, const struct outcome *outcome)
 
 static void lines_append(struct buffer *page, const struct difference *difference)
 {
-    if (difference->kind == DIFFERENT)
+    if (difference->kind == DIFFERENT && difference->runs_without > 0) {
+        struct buffer words = {0};
+        difference_append_frequency(&words, difference);
+        buffer_append_text(page, "<p>");
+        html_append_len(page, words.bytes, words.len);
+        buffer_append_text(page, "</p>\n");
+        buffer_finish(&words);
+    } else if (difference->kind == DIFFERENT)
         buffer_append_format(page, "<p>Different in %zu of %zu runs with the library.</p>\n", difference->runs_different,
                              difference->runs);
     else if (difference->kind == VARIES)
@@ -74,7 +81,7 @@ static void outcome_append(struct buffer *page, const struct outcome *outcome)
 {
     enum difference_kind kind = outcome->difference.kind;
     buffer_append_format(page, "<article class=\"outcome\"><h3>%s <span class=\"tag %s\">%s</span></h3>\n", outcome->name,
-                         judgements[kind].class, judgements[kind].words);
+                         judgements[kind].class, kind == SAME && !outcome_is_one_text(outcome) ? "✓ nothing new" : judgements[kind].words);
     texts_append(page, outcome);
     lines_append(page, &outcome->difference);
     diff_append(page, outcome);

@@ -122,6 +122,10 @@ static void outcome_details_add(cJSON *object, const struct outcome *outcome)
     cJSON_AddNumberToObject(object, "runs_different", (double)difference->runs_different);
     cJSON_AddNumberToObject(object, "lines", (double)difference->lines);
     cJSON_AddNumberToObject(object, "lines_varying", (double)difference->lines_varying);
+    if (difference->runs_without > 0) {
+        cJSON_AddNumberToObject(object, "baseline_runs", (double)difference->runs_without);
+        cJSON_AddNumberToObject(object, "baseline_runs_alike", (double)difference->runs_without_alike);
+    }
     text_add(object, "diff", difference->diff);
 }
 

@@ -195,10 +195,14 @@ static void calls_paint(const struct table *table)
     buffer_append_text(table->text, "\n");
 }
 
-static void outcome_words_append(struct buffer *text, const struct difference *difference)
+static void outcome_words_append(struct buffer *text, const struct outcome *outcome)
 {
+    const struct difference *difference = &outcome->difference;
     if (difference->kind == SAME)
-        buffer_append_format(text, "the same in %zu run%s", difference->runs, difference->runs == 1 ? "" : "s");
+        buffer_append_format(text, "%s in %zu run%s", outcome_is_one_text(outcome) ? "the same" : "nothing new",
+                             difference->runs, difference->runs == 1 ? "" : "s");
+    else if (difference->kind == DIFFERENT && difference->runs_without > 0)
+        difference_append_frequency(text, difference);
     else if (difference->kind == DIFFERENT)
         buffer_append_format(text, "different in %zu of %zu runs", difference->runs_different, difference->runs);
     else
@@ -214,7 +218,7 @@ static void outcome_paint(const struct table *table, const struct outcome *outco
     cell_append(table, outcome->name, -NAME_WIDTH, NULL);
     cell_append(table, outcome->text[BASELINE] ? outcome->text[BASELINE] : "-", VALUE_WIDTH, NULL);
     cell_append(table, outcome->text[INSTRUMENTED] ? outcome->text[INSTRUMENTED] : "-", VALUE_WIDTH, NULL);
-    outcome_words_append(&words, &outcome->difference);
+    outcome_words_append(&words, outcome);
     buffer_append_text(table->text, "   ");
     coloured_append(table, words.bytes, outcome->difference.kind == DIFFERENT ? red : NULL);
     line_end(table);

@@ -47,13 +47,17 @@ double median_of(const double *values, size_t count)
     return median;
 }
 
+/* The logarithm of how many ways there are to choose so many of `count`. */
+static double ways_log(size_t chosen, size_t count)
+{
+    int sign;
+    return lgamma_r((double)count + 1, &sign) - lgamma_r((double)chosen + 1, &sign) - lgamma_r((double)(count - chosen) + 1, &sign);
+}
+
 /* That exactly `heads` of `count` fair coins show heads. By logarithms: 2^-count alone is 0 from 1075 on. */
 static double coins_probability(size_t heads, size_t count)
 {
-    int sign;
-    double ways = lgamma_r((double)count + 1, &sign) - lgamma_r((double)heads + 1, &sign)
-                - lgamma_r((double)(count - heads) + 1, &sign);
-    return exp(ways - (double)count * M_LN2);
+    return exp(ways_log(heads, count) - (double)count * M_LN2);
 }
 
 size_t interval_rank(size_t count, double *confidence)
@@ -104,4 +108,14 @@ struct estimate estimate_ratio(const double *bases, const double *others, size_t
     struct estimate estimate = estimate_median(ratios, count);
     free(ratios);
     return estimate;
+}
+
+double chance_of_more(size_t having, size_t runs, size_t others_having, size_t others)
+{
+    size_t all = having + others_having;
+    double chance = 0;
+    for (size_t count = having; count <= all && count <= runs; count++)
+        if (all - count <= others)
+            chance += exp(ways_log(count, runs) + ways_log(all - count, others) - ways_log(all, runs + others));
+    return fmin(chance, 1);
 }

@@ -44,4 +44,8 @@ struct estimate estimate_median(const double *values, size_t count);
  * than 0 to 0 is infinite. */
 struct estimate estimate_ratio(const double *bases, const double *others, size_t count);
 
+/* Fisher's exact test, one-sided: the probability that of all that have it, this many or more are among the `runs`, if having it
+ * has nothing to do with being among them. Small: it has. 1 if nobody is there who has it. */
+double chance_of_more(size_t having, size_t runs, size_t others_having, size_t others);
+
 #endif

@@ -130,28 +130,20 @@ static char *measure_verdict(const struct measure *measure)
     return text.bytes;
 }
 
-/* The probability that all those runs that came out different are with the library, if it had nothing to do with them: Fisher's exact
- * test. Of each run with it there are two without. */
-static double difference_chance(const struct difference *difference)
-{
-    double chance = 1, runs = (double)difference->runs;
-    for (double i = 0; i < (double)difference->runs_different; i++)
-        chance *= (runs - i) / (3 * runs - i);
-    return chance;
-}
-
 static void outcome_append(struct buffer *text, const struct outcome *outcome)
 {
     const struct difference *difference = &outcome->difference;
+    size_t runs = difference->runs, different = difference->runs_different;
+    buffer_append_format(text, "%s: ", outcome->name);
     if (difference->kind != DIFFERENT) {
-        buffer_append_format(text, "%s: changes from run to run without the library too, nothing can be said", outcome->name);
-        return;
+        buffer_append_text(text, "changes from run to run without the library too, nothing can be said");
+    } else if (difference->runs_without > 0) {
+        difference_append_frequency(text, difference);
+    } else {
+        buffer_append_format(text, "different in %zu of %zu runs with the library", different, runs);
+        if (chance_of_more(different, runs, 0, 2 * runs) > 1 - CONFIDENCE_WANTED)
+            buffer_append_format(text, " (%zu of %zu against 0 of %zu may be chance)", different, runs, 2 * runs);
     }
-    buffer_append_format(text, "%s: different in %zu of %zu runs with the library", outcome->name, difference->runs_different,
-                         difference->runs);
-    if (difference_chance(difference) > 1 - CONFIDENCE_WANTED)
-        buffer_append_format(text, " (%zu of %zu against 0 of %zu may be chance)", difference->runs_different, difference->runs,
-                             2 * difference->runs);
 }
 
 static void verdict_add(struct comparison *comparison, char *text)
@@ -180,6 +172,8 @@ static void same_append(struct buffer *same, const struct outcome *outcome)
 {
     size_t varying = outcome->difference.lines_varying;
     buffer_append_format(same, "%s%s", same->len > 0 ? ", " : "", outcome->name);
+    if (varying == 0 && !outcome_is_one_text(outcome))
+        buffer_append_text(same, " (changing as it does without)");
     if (varying > 0)
         buffer_append_format(same, " (but for %zu line%s that change%s anyway)", varying, varying == 1 ? "" : "s", varying == 1 ? "s" : "");
 }

@@ -9,6 +9,7 @@ import math
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -87,6 +88,10 @@ def origin():
 
 
 # ---- what is the same, and what is not ----
+
+def found_name(key):
+    return {"exit": "exit status", "stdout": "standard output", "stderr": "standard error"}[key]
+
 
 def test_a_program_that_does_not_care_is_the_same_in_everything_but_its_cost(tmp_path):
     done, report = compared(tmp_path, *FEW, "--", "sh", "-c", "echo out; echo err >&2; exit 3")
@@ -238,6 +243,45 @@ def test_an_exit_status_that_was_never_seen_without_the_library_is_a_difference(
     assert report["exit"]["result"] == "different" and report["exit"]["instrumented"] == "signal 11"
     done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "sh", "-c", flaky)
     assert done.returncode == 0 and report["exit"]["result"] == "same"
+
+
+@pytest.mark.parametrize(("common", "rare", "key", "words"), [
+    ("exit 0", "exit 7", "exit", "exit status: 7 in 6 of 6 runs with the library, in 1 of 12 without"),
+    ("echo OK", "echo ERROR", "stdout", "standard output: line 1: ERROR in 6 of 6 runs with the library, in 1 of 12 without"),
+    ("echo $$; echo OK >&2", "echo $$; echo ERROR >&2", "stderr",
+     "standard error: line 1: ERROR in 6 of 6 runs with the library, in 1 of 12 without"),
+])
+def test_one_slip_without_the_library_does_not_excuse_every_run_with_it(tmp_path, common, rare, key, words):
+    """The first run without the library is the warm-up."""
+    count = tmp_path / "count"
+    slips = f"echo x >>{count}; if test $(wc -l <{count}) -eq 4; then {rare}; else {common}; fi"
+    done, report = compared(tmp_path, *FEW, "--no-syscalls", "--html", tmp_path / "report.html", "--", *under_preload(rare, slips))
+    found = report["exit"] if key == "exit" else report["output"][key]
+    assert done.returncode == 1
+    assert found == {**found, "result": "different", "runs_different": 6, "baseline_runs": 12, "baseline_runs_alike": 1}
+    assert words in done.stdout.splitlines() and "the same in" not in re.search(f"^{found_name(key)} .*", done.stdout, re.M)[0]
+    assert words.split(": ", 1)[1] in (tmp_path / "report.html").read_text()
+    count.unlink()
+    done = compare(*FEW, "--no-syscalls", "--", "sh", "-c", slips)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("program", [
+    ["sh", "-c", "date +%N; date +%N >&2; date +%N >{dir}/f"],
+    under_preload("date +%N; date +%N >&2; date +%N >{dir}/f; kill -$(($(date +%N | tail -c 2) % 2 + 8)) $$", "touch {dir}/f"),
+])
+def test_64_descriptors_are_enough_however_many_contents_there_are(tmp_path, program):
+    done, report = compared(tmp_path, "--runs", "20", "--", *program, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    assert done.returncode in (0, 1), done.stderr
+    assert report["output"]["stdout"]["result"] in ("varies", "different")
+
+
+def test_the_same_is_not_said_of_two_different_texts(tmp_path):
+    flaky = f"echo x >>{tmp_path}/n; exit $(($(wc -l <{tmp_path}/n) % 2))"
+    done, report = compared(tmp_path, "--runs", "3", "--no-syscalls", "--", "sh", "-c", flaky)
+    assert done.returncode == 0 and {report["exit"]["baseline"], report["exit"]["instrumented"]} == {"0", "1"}
+    assert re.search(r"^exit status +[01] +[01] +nothing new in 3 runs$", done.stdout, re.M)
+    assert "exit status (changing as it does without), standard output" in done.stdout
 
 
 def test_where_every_line_changes_anyway_nothing_is_called_the_same():

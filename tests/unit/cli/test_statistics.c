@@ -181,3 +181,27 @@ Test(statistics, the_interval_covers_the_true_median_as_often_as_it_says)
         cr_expect(coverage <= confidence + 3 * error, "%zu values: %f of %f", count, coverage, confidence);
     }
 }
+
+/* The third row is Fisher's own: the lady who tasted tea. */
+Test(statistics, the_chance_of_more_is_that_of_the_exact_test)
+{
+    static const struct {
+        size_t having, runs, others_having, others;
+        double chance;
+    } rows[] = {
+        {0, 6, 0, 12, 1},
+        {6, 6, 12, 12, 1},
+        {4, 4, 0, 4, 1.0 / 70},
+        {3, 4, 1, 4, 17.0 / 70},
+        {6, 6, 1, 12, 12.0 / 31824},
+        {1, 6, 1, 12, 87.0 / 153},
+        {0, 6, 3, 12, 1},
+        {5, 5, 0, 0, 1},
+        {1, 1, 0, 1, 0.5},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        double chance = chance_of_more(rows[i].having, rows[i].runs, rows[i].others_having, rows[i].others);
+        cr_expect(fabs(chance - rows[i].chance) < 1e-9, "row %zu: %.12f", i, chance);
+    }
+    cr_expect_lt(chance_of_more(10000, 10000, 1, 20000), 1e-300);
+}
