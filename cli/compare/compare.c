@@ -15,6 +15,7 @@
 #include "report_file.h"
 #include "reports.h"
 #include "signals.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -184,6 +185,17 @@ static void spans_tell(struct comparison *comparison)
         buffer_finish(&text);
 }
 
+static void log_tell(struct comparison *comparison, const struct setting *setting)
+{
+    struct buffer text = {0};
+    if (setting->log_wanted == NULL || setting->load != NULL)
+        return;
+    char *wanted = text_escape(setting->log_wanted, false);
+    buffer_append_format(&text, "SPANLOAD_LOG of the environment (%s): what the library prints is not the program's output", wanted);
+    free(wanted);
+    comparison_leave_out(comparison, text.bytes);
+}
+
 static void proc_tell(struct comparison *comparison)
 {
     bool has_servers = comparison->load_command != NULL;
@@ -217,6 +229,7 @@ static int compare(const struct work *work, char *set_aside)
     if (status == 0 && !children_interrupted()) {
         if (!setting->follows_calls)
             comparison.calls.left_out = memory_copy_text("system calls: not asked for (--no-syscalls)");
+        log_tell(&comparison, setting);
         spans_tell(&comparison);
         proc_tell(&comparison);
         comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);

@@ -107,7 +107,11 @@ char *arguments_text(char **arguments)
 /* All variants are told the same receiver: a program that exports by itself does so in each. */
 void setting_make_environments(struct setting *setting, const char *library, bool has_helpers, int port)
 {
+    const char *log = getenv("SPANLOAD_LOG");
+    if (log != NULL && strcmp(log, "none") != 0)
+        setting->log_wanted = memory_copy_text(log);
     environment_set_receiver(port);
+    setenv("SPANLOAD_LOG", "none", 1);
     setting->environment[BASELINE] = texts_copy(environ);
     setting->environment[BASELINE_AGAIN] = texts_copy(environ);
     environment_preload(library, has_helpers);

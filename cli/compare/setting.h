@@ -20,6 +20,7 @@ struct setting {
     bool follows_calls;                    /* system calls are to be counted */
     char **environment[VARIANT_COUNT];
     char **environment_accounts;           /* instrumented, and the library prints its accounts */
+    char *log_wanted;                      /* SPANLOAD_LOG as it was given, which no run has; NULL: it was not, or is none */
     char *directory;                       /* of this comparison; absolute */
 };
 
@@ -28,7 +29,8 @@ bool setting_make_directory(struct setting *setting);
 /* Removes the directory and all in it. */
 void setting_remove_directory(struct setting *setting);
 
-/* Makes the environments: the library at this absolute path, spans to this port. */
+/* Makes the environments: the library at this absolute path, spans to this port. It prints nothing but its accounts, and those only
+ * where they are read: what it would print is not the program's. */
 void setting_make_environments(struct setting *setting, const char *library, bool has_helpers, int port);
 
 bool text_has(const char *text, const char *placeholder);

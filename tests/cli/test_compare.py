@@ -633,6 +633,24 @@ def test_spans_of_processes_that_give_no_accounts_are_those_that_arrived(tmp_pat
     assert report["spans"]["instrumented"] == 1 and report["spans"]["arrived"] == 6
 
 
+@pytest.mark.parametrize("setting", [{"SPANLOAD_LOG": "info"}, {"OTEL_TRACES_SAMPLER": "bogus"}, {"SPANLOAD_LOG": "warn", "OTEL_BSP_SCHEDULE_DELAY": "x"}])
+def test_what_the_environment_makes_the_library_print_is_no_difference(tmp_path, setting):
+    with origin() as url:
+        done, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url, env=environment(**setting))
+    assert done.returncode == 0, done.stdout
+    assert report["output"]["stderr"]["result"] == "same" and report["output"]["stderr"]["instrumented"] == 0
+    assert report["spans"]["made"] >= 1
+    told = "left out: SPANLOAD_LOG of the environment" in done.stdout
+    assert told == ("SPANLOAD_LOG" in setting)
+
+
+def test_a_program_finds_the_same_settings_with_the_library_as_without(tmp_path):
+    program = "env | grep -v '^LD_PRELOAD=' | sort"
+    for log in ({}, {"SPANLOAD_LOG": "info"}):
+        done = compare("--runs", "2", "--no-syscalls", "--no-helpers", "--", "sh", "-c", program, env=environment(**log))
+        assert done.returncode == 0, done.stdout
+
+
 def test_settings_of_the_environment_reach_the_library(tmp_path):
     with origin() as url:
         _, report = compared(tmp_path, *FEW, "--no-syscalls", "--", "curl", "-s", url,
