@@ -2,7 +2,8 @@
  * accounts.c - the library's own accounts, as it prints them with SPANLOAD_LOG=info.
  *
  * A line of `spanload: pid=N name=value ...` for each process as it ends; the names are those of include/counters.def. It
- * may stand behind an unfinished line of the program's.
+ * may stand behind an unfinished line of the program's, and the program may print such a line too: what is taken is what the library
+ * could have printed, because it is shown.
  */
 #include "accounts.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASONS_MOST = 32 };
+enum { REASONS_MOST = 32, NAME_MOST = 40 };
 
 static const char line_begin[] = "spanload: pid=", dropped[] = "dropped_";
 
@@ -58,13 +59,27 @@ static void counter_take(struct sums *sums, const char *name, size_t len, double
     }
 }
 
+/* Letters, digits and underscores, as names in C are. */
+static bool name_is_sound(const char *name, size_t len)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", others[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    return len <= NAME_MOST && strspn(name, letters) > 0 && strspn(name, others) == len;
+}
+
+/* Whether it is digits to its end, so many that a double holds them exactly. */
+static bool number_is_sound(const char *number, size_t len)
+{
+    enum { DIGITS_MOST = 15 };
+    return len > 0 && len <= DIGITS_MOST && strspn(number, "0123456789") == len;
+}
+
 /* Takes the words `name=number` from here to the end of the line. */
 static void line_take(struct sums *sums, const char *at)
 {
     const char *end = at + strcspn(at, "\n");
     while (at < end) {
         size_t word = strcspn(at, " \n"), name = strcspn(at, "= \n");
-        if (name < word)
+        if (name < word && name_is_sound(at, name) && number_is_sound(at + name + 1, word - name - 1))
             counter_take(sums, at, name, strtod(at + name + 1, NULL));
         at += word;
         at += strspn(at, " ");

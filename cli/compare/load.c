@@ -111,7 +111,7 @@ static void servers_end(struct load *load)
         server_settle(load, variant, exits);
     children_end_orphans(ORPHANS_GRACE_MS);
     outcome->is_looked_at = true;
-    outcome->difference = contents_compare(exits, true);
+    outcome->difference = contents_compare(exits, false);
     contents_destroy(exits);
 }
 

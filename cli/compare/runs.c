@@ -17,6 +17,7 @@
 #include "options.h"
 #include "output.h"
 #include "progress.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -362,7 +363,7 @@ static void outcomes_take(struct runs *runs)
         outcome->is_looked_at = !is_spoilt && (i != OUTCOME_FILES || runs->setting->directory != NULL);
         if (!outcome->is_looked_at)
             continue;
-        outcome->difference = contents_compare(runs->contents[i], true);
+        outcome->difference = contents_compare(runs->contents[i], terminal_look(STDOUT_FILENO).has_unicode);
         if (i == OUTCOME_EXIT)
             continue;
         outcome->bytes[BASELINE] = contents_median_len(runs->contents[i], false);

@@ -5,6 +5,9 @@
  */
 #include "server.h"
 
+#include "terminal.h"
+#include "text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -100,6 +103,19 @@ static const char *tail_of(char *text)
     return line != NULL ? line + 1 : text + len - TAIL;
 }
 
+/* The last lines as a terminal may have them. */
+static void tail_append(struct buffer *text, char *said)
+{
+    bool unicode = terminal_look(STDERR_FILENO).has_unicode;
+    char *rest = memory_copy_text(tail_of(said)), *next = rest;
+    for (char *line; (line = strsep(&next, "\n")) != NULL;) {
+        char *escaped = text_escape(line, unicode);
+        buffer_append_format(text, "%s%s", escaped, next != NULL ? "\n" : "");
+        free(escaped);
+    }
+    free(rest);
+}
+
 /* ---- life ---- */
 
 static struct child *server_process(struct server *server)
@@ -125,9 +141,11 @@ static char *complaint(const struct server *server, const char *what, const char
     struct buffer text = {0};
     char *said = output_text(server->err), *printed = output_text(server->out);
     buffer_append_format(&text, "the server %s %s%s", server->name, what, how);
-    const char *tail = tail_of(said[0] != '\0' ? said : printed);
-    if (tail[0] != '\0')
-        buffer_append_format(&text, "; it said:\n%s", tail);
+    char *speaking = said[0] != '\0' ? said : printed;
+    if (tail_of(speaking)[0] != '\0') {
+        buffer_append_text(&text, "; it said:\n");
+        tail_append(&text, speaking);
+    }
     free(said);
     free(printed);
     return text.bytes;
@@ -225,8 +243,8 @@ char *server_start(struct server *server, const struct setting *setting, const c
 static char *load_complaint(const struct server *server, const char *what, char *said)
 {
     struct buffer text = {0};
-    buffer_append_format(&text, "the load on the server %s %s%s%s", server->name, what, said[0] != '\0' ? "; it said:\n" : "",
-                         tail_of(said));
+    buffer_append_format(&text, "the load on the server %s %s%s", server->name, what, said[0] != '\0' ? "; it said:\n" : "");
+    tail_append(&text, said);
     return text.bytes;
 }
 

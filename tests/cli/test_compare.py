@@ -319,6 +319,29 @@ def test_escape_sequences_of_the_program_do_not_reach_the_terminal():
     assert "\x1b" not in done.stdout and "\\x1b]0;x\\x07" in done.stdout
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_is_shown_is_fit_for_the_terminals_characters(tmp_path, locale):
+    """A character whose UTF-8 has a byte that an 8-bit terminal takes for a control sequence, and a line that is cut."""
+    done = subprocess.run([SPANLOAD, "compare", "--runs", "2", "--no-syscalls", "--", *under_preload("printf '\\303\\233%0500d\\n'", "echo plain")],
+                          env=environment(LC_ALL=locale), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout.isascii() == (locale == "C")
+    assert ("+Û0" if locale != "C" else "+\\u00db0") in done.stdout.decode()
+
+
+@pytest.mark.parametrize("line", [
+    r"spanload: pid=1 started=3 dropped_\033]0;pwned\007\377=5",
+    r"spanload: pid=1 started=3 dropped_\377=5 DROPPED_x=6 dropped_x=0x7 dropped_y=nan dropped_z=inf dropped_" + "z" * 60 + "=1",
+])
+def test_only_what_the_library_could_print_is_taken_for_its_accounts(tmp_path, line):
+    report = tmp_path / "report.json"
+    done = subprocess.run([SPANLOAD, "compare", "--runs", "2", "--no-syscalls", "--json", report, "--", "sh", "-c", f"printf '{line}\\n' >&2"],
+                          env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert done.returncode == 0 and b"\x1b" not in done.stdout and b"\377" not in done.stdout
+    spans = json.loads(report.read_bytes().decode())["spans"]
+    assert spans["made"] == 3 and spans["dropped"] == 0
+
+
 def test_the_program_reads_an_end_of_file():
     done = compare("--runs", "2", "--", "cat")
     assert done.returncode == 0
@@ -1279,6 +1302,14 @@ def test_what_a_server_used_whose_processes_end_is_not_made_up(tmp_path):
         assert None in samples and all(sample is None or sample >= 0 for sample in samples), (key, samples)
     told = [line for line in report["left_out"] if line.startswith("what the server used in ")]
     assert len(told) == 1 and re.search(r"in \d of 9 turns of the load: processes or threads of it ended meanwhile", told[0])
+
+
+def test_what_a_server_or_a_load_said_is_shown_without_escape_sequences(tmp_path):
+    printing = r"printf '\033]0;x\007\377\nsecond line\n' >&2; exit 5"
+    done = compare("--runs", "1", "--no-syscalls", "--load", printing, "--", *server(tmp_path))
+    assert done.returncode == 125 and "it said:\n\\x1b]0;x\\x07\\xff\nsecond line\n" in done.stderr
+    done = compare("--runs", "1", "--no-syscalls", "--load", "true", "--", "sh", "-c", printing, "{port}")
+    assert done.returncode == 125 and "it said:\n\\x1b]0;x\\x07\\xff\nsecond line\n" in done.stderr
 
 
 def test_a_load_may_print_names_and_numbers(tmp_path):
