@@ -36,6 +36,7 @@ static struct {
     size_t denied_count;
     struct launch_note *note;              /* shared with the child that is being started */
     int null_fd;                           /* every child's standard input */
+    pid_t owner;                           /* this process, not one that was forked from it */
     int signal_fd;                         /* readable when a signal has come */
     int interrupted_by;
     void (*idle)(void *);
@@ -49,8 +50,17 @@ uint64_t clock_monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Whoever ends this process because it is out of memory knows no children. */
+static void children_end_at_exit(void)
+{
+    if (getpid() == children.owner)
+        children_end();
+}
+
 void children_begin(void)
 {
+    children.owner = getpid();
+    atexit(children_end_at_exit);
     children.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     children.signal_fd = signalfd(-1, signals_awaited(), SFD_CLOEXEC);
     prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -34,7 +34,7 @@ struct child {
 
 enum wait_answer { WAIT_ENDED, WAIT_TIMEOUT, WAIT_INTERRUPTED };
 
-/* Once, before all others. */
+/* Once, before all others. What is left when exit(3) is called is ended. */
 void children_begin(void);
 
 /* What is shown while something takes long: called about four times a second during every wait. May be NULL. */

@@ -838,6 +838,24 @@ def sleeper(place, seconds):
     return path
 
 
+def test_what_it_started_does_not_outlive_it_when_it_has_no_memory_left(tmp_path):
+    """A server has a child that ignores SIGTERM, and what the load prints is too much."""
+    go = tmp_path / "go"
+    load = f"until test -e {go}; do sleep 0.05; done; head -c 3000000 /dev/zero | tr '\\0' x"
+    seconds = 80000 + os.getpid() % 10000
+    beside = f"(trap '' TERM; exec sleep {seconds}) & exec " + " ".join(server(tmp_path))
+    process = subprocess.Popen([SPANLOAD, "compare", "--runs", "1", "--load", load, "--", "sh", "-c", beside], env=environment(),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert appeared("sh -c until test")
+    worker = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    size = int(re.search(r"VmSize:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())[1]) * 1024
+    resource.prlimit(worker, resource.RLIMIT_AS, (size + 3_200_000, size + 3_200_000))
+    go.touch()
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 125 and "memory" in complaint
+    assert gone(f"sleep {seconds}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_interrupting_it_ends_what_it_started(tmp_path, number):
     seconds = f"7{number:02d}.{os.getpid()}"
