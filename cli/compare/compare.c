@@ -226,15 +226,15 @@ static int compare(const struct work *work, char *set_aside)
     comparison_describe(&comparison, setting);
     set_aside_tell(&comparison, set_aside);
     int status = setting->load != NULL ? compare_load(setting, &comparison) : compare_runs(setting, &comparison);
-    if (status == 0 && !children_interrupted()) {
-        if (!setting->follows_calls)
+    if ((status == 0 || comparison.fault != NULL) && !children_interrupted()) {
+        if (!setting->follows_calls && comparison.calls.left_out == NULL)
             comparison.calls.left_out = memory_copy_text("system calls: not asked for (--no-syscalls)");
         log_tell(&comparison, setting);
         spans_tell(&comparison);
         proc_tell(&comparison);
         comparison_work_out(&comparison, wishes->metric ? wishes->metric : setting->load ? "load" : "wall", wishes->limit);
         status = reports_write(&comparison, work->json, work->html);
-        if (status == 0 && !isnan(wishes->limit) && isnan(comparison.gate_measure->ratio.value))
+        if (status == 0 && comparison.fault == NULL && !isnan(wishes->limit) && isnan(comparison.gate_measure->ratio.value))
             status = own_failure("compare: %s could not be measured", comparison.gate_measure->name);
         status = status != 0 ? status : comparison_exit_status(&comparison);
     }

@@ -49,6 +49,7 @@ void comparison_finish(struct comparison *comparison)
     for (size_t i = 0; i < comparison->calls.count; i++)
         free(comparison->calls.rows[i].name);
     free(comparison->calls.left_out);
+    free(comparison->fault);
     free(comparison->calls.rows);
     free(comparison->spans.dropped_why);
     span_store_destroy(comparison->spans.sample);

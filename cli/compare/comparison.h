@@ -105,6 +105,7 @@ struct comparison {
     bool is_over_limit;                    /* that is established */
     bool may_be_over_limit;                /* the middle of the rounds is, but that is not established */
     bool has_different_outcome;            /* output, files, exit status, or answers that failed under load */
+    char *fault;                           /* how the server with the library failed, which ended the rounds; NULL: it did not */
     char *verdicts[12];                    /* in words, the most important first */
     size_t verdict_count;
     size_t failing_count;                  /* the first so many of them are why the exit status is 1 */

@@ -36,16 +36,20 @@ struct load {
     double slowest_ns;                     /* of the turns without the library so far: it decides how long others may take */
 };
 
-/* Whose fault it is: with the library, what worked without is a difference. */
-static int fault_tell(enum variant variant, char *problem)
+/* Whose fault it is: with the library, what worked without is a difference, and reported. Takes `problem`. */
+static int fault_tell(struct load *load, enum variant variant, char *problem)
 {
     if (problem == NULL)
         return 0;
     progress_end();
     if (!children_interrupted())
         own_failure("compare: %s", problem);
-    free(problem);
-    return variant == INSTRUMENTED ? EXIT_DIFFERENT : EXIT_OWN_FAILURE;
+    if (variant != INSTRUMENTED) {
+        free(problem);
+        return EXIT_OWN_FAILURE;
+    }
+    load->comparison->fault = problem;
+    return EXIT_DIFFERENT;
 }
 
 /* ---- servers ---- */
@@ -65,7 +69,7 @@ static int servers_start(struct load *load)
     const struct setting *setting = load->setting;
     int ports[VARIANT_COUNT];
     if (!ports_find(ports, VARIANT_COUNT))
-        return fault_tell(BASELINE, memory_copy_text("no free port on 127.0.0.1"));
+        return fault_tell(load, BASELINE, memory_copy_text("no free port on 127.0.0.1"));
     for (int variant = 0; variant < VARIANT_COUNT; variant++) {
         struct server *server = &load->servers[variant];
         char **environment = variant == INSTRUMENTED ? setting->environment_accounts : setting->environment[variant];
@@ -75,7 +79,7 @@ static int servers_start(struct load *load)
         char *problem = server_start(server, setting, names[variant], environment, false, &error);
         if (error != 0)
             free(problem), problem = NULL;
-        int status = error != 0 ? EXIT_OWN_FAILURE : fault_tell(variant, problem);
+        int status = error != 0 ? EXIT_OWN_FAILURE : fault_tell(load, variant, problem);
         if (status != 0)
             return error != 0 && !children_interrupted() ? start_failure(setting->program[0], error) : status;
     }
@@ -199,7 +203,7 @@ static int turn_take(struct load *load, enum variant variant, bool is_warm_up)
 {
     struct load_turn turn;
     int limit_ms = variant == INSTRUMENTED ? patience_of(load->slowest_ns) : -1;
-    int status = fault_tell(variant, server_load(&load->servers[variant], limit_ms, &turn));
+    int status = fault_tell(load, variant, server_load(&load->servers[variant], limit_ms, &turn));
     progress_step();
     if (status != 0)
         return status;
@@ -225,6 +229,28 @@ static int rounds_load(struct load *load)
     return status;
 }
 
+/* What was seen until the fault is reported: the rounds that are complete, and every key that a report has. */
+static void rounds_cut(struct comparison *comparison)
+{
+    static const struct {
+        const char *key, *name;
+        enum unit unit;
+    } wanted[] = {
+        {"load", "requests a second", UNIT_PER_SECOND},
+        {"cpu", "processor time per request", UNIT_NS},
+        {"rss", "peak memory", UNIT_BYTES},
+        {"wall", "time of the load", UNIT_NS},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (comparison_measure(comparison, wanted[i].key) == NULL)
+            comparison_add_measure(comparison, wanted[i].key, wanted[i].name, wanted[i].unit);
+    const struct measure *load = comparison_measure(comparison, "load");
+    for (int variant = 0; load != NULL && variant < VARIANT_COUNT; variant++)
+        comparison->rounds = load->count[variant] < comparison->rounds ? load->count[variant] : comparison->rounds;
+    if (comparison->calls.left_out == NULL)
+        comparison->calls.left_out = memory_copy_text("system calls: the rounds ended with the server");
+}
+
 /* ---- what is to be told ---- */
 
 /* No turn cost any of the servers anything. */
@@ -235,7 +261,7 @@ static bool servers_are_idle(struct comparison *comparison)
         for (size_t i = 0; i < cpu->count[variant]; i++)
             if (cpu->samples[variant][i] != 0)
                 return false;
-    return cpu != NULL;
+    return cpu != NULL && cpu->count[BASELINE] > 0;
 }
 
 static void reach_tell(const struct load *load)
@@ -326,7 +352,9 @@ int compare_load(const struct setting *setting, struct comparison *comparison)
     if (status == 0)
         status = rounds_load(&load);
     servers_end(&load);
-    if (status == 0 && !children_interrupted()) {
+    if (comparison->fault != NULL)
+        rounds_cut(comparison);
+    if ((status == 0 || comparison->fault != NULL) && !children_interrupted()) {
         comparison->spans.requests = load.requests;
         comparison->spans.arrived = (double)intake_span_count();
         reach_tell(&load);

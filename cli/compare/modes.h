@@ -10,7 +10,7 @@
 #include "setting.h"
 
 /* Both return 0, or the exit status of this command after a line on standard error: the program could not be
- * started, or not be compared. Interrupted, they return at once; children_interrupted() says so. */
+ * started, or not be compared, or what it did with the library ended the comparison (comparison->fault). Interrupted, they return at once; children_interrupted() says so. */
 int compare_runs(const struct setting *setting, struct comparison *comparison);
 int compare_load(const struct setting *setting, struct comparison *comparison);
 

@@ -208,6 +208,7 @@ void report_json(struct buffer *text, const struct comparison *comparison)
     number_add(root, "began_ns", (double)comparison->began_ns);
     cJSON_AddNumberToObject(root, "rounds", (double)comparison->rounds);
     texts_write(root, "verdicts", comparison->verdicts, comparison->verdict_count);
+    text_add(root, "fault", comparison->fault);
     gate_write(root, comparison);
     for (size_t i = 0; i < comparison->measure_count; i++)
         measure_write(root, &comparison->measures[i]);

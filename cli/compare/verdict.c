@@ -353,9 +353,22 @@ static void absence_tell(struct comparison *comparison)
                                                  "tells), or standard error was closed or led elsewhere"));
 }
 
+/* Its first line: what the program said stands behind it. */
+static void fault_tell(struct comparison *comparison)
+{
+    struct buffer text = {0};
+    if (comparison->fault == NULL)
+        return;
+    size_t len = strcspn(comparison->fault, "\n");
+    buffer_append(&text, comparison->fault, len - (len > 0 && comparison->fault[len] == '\n' && comparison->fault[len - 1] == ':'));
+    comparison->has_different_outcome = true;
+    verdict_add_failing(comparison, text.bytes);
+}
+
 void verdicts_tell(struct comparison *comparison)
 {
     verdict_add(comparison, measure_verdict(comparison->gate_measure));
+    fault_tell(comparison);
     gate_tell(comparison);
     errors_tell(comparison);
     absence_tell(comparison);

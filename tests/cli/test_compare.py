@@ -198,6 +198,15 @@ def test_of_much_output_the_beginning_is_kept_and_the_rest_is_compared_all_the_s
     assert (found["diff"] or "").endswith(diff or "")
 
 
+def child_of(pid):
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def worker_of(process):
+    """The command's child ends what the worker, its child, may leave behind."""
+    return child_of(child_of(process.pid))
+
+
 def files_len(pid):
     """Bytes in the files in memory that a process has open."""
     total = 0
@@ -213,8 +222,7 @@ def test_a_program_that_prints_without_end_does_not_fill_the_memory():
     process = subprocess.Popen([SPANLOAD, "compare", "--runs", "1", "--", "yes"], env=environment(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
-    worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-    most = files_len(worker)
+    most = files_len(worker_of(process))
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 128 + signal.SIGINT
     assert 0 < most < 140_000_000
@@ -847,7 +855,7 @@ def test_what_it_started_does_not_outlive_it_when_it_has_no_memory_left(tmp_path
     process = subprocess.Popen([SPANLOAD, "compare", "--runs", "1", "--load", load, "--", "sh", "-c", beside], env=environment(),
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert appeared("sh -c until test")
-    worker = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+    worker = worker_of(process)
     size = int(re.search(r"VmSize:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())[1]) * 1024
     resource.prlimit(worker, resource.RLIMIT_AS, (size + 3_200_000, size + 3_200_000))
     go.touch()
@@ -1244,6 +1252,20 @@ def test_a_server_that_does_not_come_up_with_the_library_is_a_difference(tmp_pat
     done = compare("--runs", "2", "--load", AB, "--", *dies)
     assert done.returncode == 1
     assert "the server with the library ended before it was ready, with 1" in done.stderr and "I will not be watched" in done.stderr
+
+
+@pytest.mark.parametrize("answers, rounds", [(0, 0), (50, 1)])
+def test_what_was_seen_before_a_server_died_is_reported(tmp_path, answers, rounds):
+    dies = server(tmp_path, f"self.server.asked = getattr(self.server, 'asked', 0) + 1; HAS_LIBRARY and self.server.asked > {answers} and os.abort(); status = 200")
+    page = tmp_path / "page.html"
+    done, report = compared(tmp_path, "--runs", "6", "--max-overhead", "10%", "--html", page, "--load", "ab -q -n 20 -c 1 http://127.0.0.1:{port}/", "--", *dies)
+    assert done.returncode == 1 and "the server with the library ended under load, with signal 6" in done.stderr
+    assert report["fault"] == report["verdicts"][0] == "the server with the library ended under load, with signal 6"
+    assert report["rounds"] == rounds and report["exit"]["instrumented"] == "signal 6"
+    assert report["gate"] == {**report["gate"], "has_different_outcome": True, "passed": False}
+    assert set(KEYS) <= set(report) and "ended under load, with signal 6" in page.read_text()
+    for key in KEYS:
+        assert {"baseline", "instrumented", "ratio", "interval"} <= set(report[key]), key
 
 
 def test_a_server_that_does_not_come_up_at_all_cannot_be_compared(tmp_path):
