@@ -160,52 +160,38 @@ static void comparison_describe(struct comparison *comparison, const struct sett
 /* Takes the text. */
 static void set_aside_tell(struct comparison *comparison, char *set_aside)
 {
-    struct buffer text = {0};
-    if (set_aside == NULL)
-        return;
-    buffer_append_format(&text, "%s: the spans of these runs go to this command, as JSON", set_aside);
-    comparison_leave_out(comparison, text.bytes);
+    if (set_aside != NULL)
+        comparison_leave_out(comparison, "%s: the spans of these runs go to this command, as JSON", set_aside);
     free(set_aside);
 }
 
 static void spans_tell(struct comparison *comparison)
 {
-    struct buffer text = {0};
     const char *disabled = getenv("OTEL_SDK_DISABLED");
     comparison->spans.is_disabled = disabled != NULL && strcasecmp(disabled, "true") == 0;
     if (intake_has_ended())
-        comparison_leave_out(comparison, memory_copy_text("spans, and standard error: this command's own receiver of spans has ended, and the "
-                                                          "library may have complained"));
+        comparison_leave_out(comparison, "spans, and standard error: this command's own receiver of spans has ended, and the library may have complained");
     intake_sample(comparison->spans.sample);
-    buffer_append_format(&text, "spans of %llu requests that were not JSON for /v1/traces: another exporter in the program sends them",
-                         (unsigned long long)intake_refusal_count());
     if (intake_refusal_count() > 0)
-        comparison_leave_out(comparison, text.bytes);
-    else
-        buffer_finish(&text);
+        comparison_leave_out(comparison, "spans of %llu requests that were not JSON for /v1/traces: another exporter in the program sends them",
+                             (unsigned long long)intake_refusal_count());
 }
 
 static void log_tell(struct comparison *comparison, const struct setting *setting)
 {
-    struct buffer text = {0};
     if (setting->log_wanted == NULL || setting->load != NULL)
         return;
     char *wanted = text_escape(setting->log_wanted, false);
-    buffer_append_format(&text, "SPANLOAD_LOG of the environment (%s): what the library prints is not the program's output", wanted);
+    comparison_leave_out(comparison, "SPANLOAD_LOG of the environment (%s): what the library prints is not the program's output", wanted);
     free(wanted);
-    comparison_leave_out(comparison, text.bytes);
 }
 
 static void proc_tell(struct comparison *comparison)
 {
     bool has_servers = comparison->load_command != NULL;
-    struct buffer text = {0};
-    buffer_append_format(&text, "what needs /proc, which is not there or another's: %sprocesses that are left behind are not found",
-                         has_servers ? "what servers use is not known, and " : "");
     if (!processes_are_seen())
-        comparison_leave_out(comparison, text.bytes);
-    else
-        buffer_finish(&text);
+        comparison_leave_out(comparison, "what needs /proc, which is not there or another's: %sprocesses that are left behind are not found",
+                             has_servers ? "what servers use is not known, and " : "");
 }
 
 /* What guard.c's child is given. */

@@ -10,6 +10,7 @@
 #include "verdict.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,12 +102,16 @@ bool outcome_is_one_text(const struct outcome *outcome)
     return without == NULL || with_it == NULL || strcmp(without, with_it) == 0;
 }
 
-void comparison_leave_out(struct comparison *comparison, char *what_and_why)
+void comparison_leave_out(struct comparison *comparison, const char *format, ...)
 {
-    if (comparison->left_out_count < LEFT_OUT_MOST)
-        comparison->left_out[comparison->left_out_count++] = what_and_why;
-    else
-        free(what_and_why);
+    va_list arguments;
+    char *text;
+    if (comparison->left_out_count == LEFT_OUT_MOST)
+        return;
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) >= 0)
+        comparison->left_out[comparison->left_out_count++] = text;
+    va_end(arguments);
 }
 
 /* ---- figures ---- */

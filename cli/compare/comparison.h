@@ -123,8 +123,8 @@ struct measure *comparison_add_measure(struct comparison *comparison, const char
 struct measure *comparison_measure(struct comparison *comparison, const char *key);
 void measure_add(struct measure *measure, enum variant variant, double sample);
 
-/* Takes the text, which was allocated. */
-void comparison_leave_out(struct comparison *comparison, char *what_and_why);
+/* What and why, as printf(3). */
+void comparison_leave_out(struct comparison *comparison, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* From samples to medians, ratios, verdicts and the gate. `gate_key` is a measure's. */
 void comparison_work_out(struct comparison *comparison, const char *gate_key, double gate_limit);

@@ -130,15 +130,37 @@ static double requests_of(const struct load_turn *turn)
     return turn->report.rate * seconds;
 }
 
-static void sample_add(struct comparison *comparison, const char *key, const char *name, enum unit unit, enum variant variant, double sample)
+enum figure { RATE, CPU, PEAK, CONTEXT_SWITCHES, PAGE_FAULTS, WALL, ERRORS };
+
+static const struct {
+    const char *key, *name;
+    enum unit unit;
+} figures[] = {
+    [RATE] = {"load", "requests a second", UNIT_PER_SECOND},
+    [CPU] = {"cpu", "processor time per request", UNIT_NS},
+    [PEAK] = {"rss", "peak memory", UNIT_BYTES},
+    [CONTEXT_SWITCHES] = {"context_switches", "context switches per request", UNIT_COUNT},
+    [PAGE_FAULTS] = {"page_faults", "page faults per request", UNIT_COUNT},
+    [WALL] = {"wall", "time of the load", UNIT_NS},
+    [ERRORS] = {"errors", "errors", UNIT_COUNT},
+};
+
+/* Made where it is not there yet. NULL: there is no room. */
+static struct measure *figure_measure(struct comparison *comparison, enum figure figure)
 {
-    struct measure *measure = comparison_measure(comparison, key);
+    struct measure *measure = comparison_measure(comparison, figures[figure].key);
     if (measure == NULL)
-        measure = comparison_add_measure(comparison, key, name, unit);
-    if (measure == NULL)
-        return;
-    measure->more_is_better = unit == UNIT_PER_SECOND;
-    measure_add(measure, variant, sample);
+        measure = comparison_add_measure(comparison, figures[figure].key, figures[figure].name, figures[figure].unit);
+    if (measure != NULL)
+        measure->more_is_better = figure == RATE;
+    return measure;
+}
+
+static void sample_add(struct comparison *comparison, enum figure figure, enum variant variant, double sample)
+{
+    struct measure *measure = figure_measure(comparison, figure);
+    if (measure != NULL)
+        measure_add(measure, variant, sample);
 }
 
 /* A latency that a turn did not tell is a gap in its round, before the first that told it too: only what is of one round is compared. */
@@ -174,27 +196,28 @@ static void latencies_add(struct comparison *comparison, enum variant variant, c
  * which servers would differ for sure by where their memory happens to lie. */
 static void peak_record(struct comparison *comparison, enum variant variant, double bytes)
 {
-    struct measure *peak = comparison_measure(comparison, "rss");
-    if (peak != NULL && peak->count[variant] > 0)
+    struct measure *peak = figure_measure(comparison, PEAK);
+    if (peak == NULL)
+        return;
+    peak->is_of_process = true;
+    if (peak->count[variant] > 0)
         peak->samples[variant][0] = fmax(peak->samples[variant][0], bytes);
     else
-        sample_add(comparison, "rss", "peak memory", UNIT_BYTES, variant, bytes);
-    if (peak == NULL && (peak = comparison_measure(comparison, "rss")) != NULL)
-        peak->is_of_process = true;
+        measure_add(peak, variant, bytes);
 }
 
 static void turn_record(struct load *load, enum variant variant, const struct load_turn *turn)
 {
     struct comparison *comparison = load->comparison;
     double requests = requests_of(turn);
-    sample_add(comparison, "load", "requests a second", UNIT_PER_SECOND, variant, turn->report.rate);
+    sample_add(comparison, RATE, variant, turn->report.rate);
     latencies_add(comparison, variant, &turn->report);
-    sample_add(comparison, "cpu", "processor time per request", UNIT_NS, variant, turn->used.cpu_ns / requests);
+    sample_add(comparison, CPU, variant, turn->used.cpu_ns / requests);
     peak_record(comparison, variant, turn->used.peak_bytes);
-    sample_add(comparison, "context_switches", "context switches per request", UNIT_COUNT, variant, turn->used.context_switches / requests);
-    sample_add(comparison, "page_faults", "page faults per request", UNIT_COUNT, variant, turn->used.page_faults / requests);
-    sample_add(comparison, "wall", "time of the load", UNIT_NS, variant, turn->wall_ns);
-    sample_add(comparison, "errors", "errors", UNIT_COUNT, variant, turn->report.errors);
+    sample_add(comparison, CONTEXT_SWITCHES, variant, turn->used.context_switches / requests);
+    sample_add(comparison, PAGE_FAULTS, variant, turn->used.page_faults / requests);
+    sample_add(comparison, WALL, variant, turn->wall_ns);
+    sample_add(comparison, ERRORS, variant, turn->report.errors);
     bool is_known = !isnan(turn->used.cpu_ns) && !isnan(turn->used.context_switches) && !isnan(turn->used.page_faults);
     load->turns_unknown += !is_known && !isnan(turn->used.peak_bytes);
 }
@@ -232,18 +255,9 @@ static int rounds_load(struct load *load)
 /* What was seen until the fault is reported: the rounds that are complete, and every key that a report has. */
 static void rounds_cut(struct comparison *comparison)
 {
-    static const struct {
-        const char *key, *name;
-        enum unit unit;
-    } wanted[] = {
-        {"load", "requests a second", UNIT_PER_SECOND},
-        {"cpu", "processor time per request", UNIT_NS},
-        {"rss", "peak memory", UNIT_BYTES},
-        {"wall", "time of the load", UNIT_NS},
-    };
+    static const enum figure wanted[] = {RATE, CPU, PEAK, WALL};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (comparison_measure(comparison, wanted[i].key) == NULL)
-            comparison_add_measure(comparison, wanted[i].key, wanted[i].name, wanted[i].unit);
+        figure_measure(comparison, wanted[i]);
     const struct measure *load = comparison_measure(comparison, "load");
     for (int variant = 0; load != NULL && variant < VARIANT_COUNT; variant++)
         comparison->rounds = load->count[variant] < comparison->rounds ? load->count[variant] : comparison->rounds;
@@ -268,20 +282,16 @@ static void reach_tell(const struct load *load)
 {
     const char *command = load->setting->load;
     if (!text_has(command, "{port}") && !text_has(command, "{dir}"))
-        comparison_leave_out(load->comparison, memory_copy_text("whether the load reaches the servers: it has neither {port} nor {dir}"));
+        comparison_leave_out(load->comparison, "whether the load reaches the servers: it has neither {port} nor {dir}");
     if (servers_are_idle(load->comparison))
-        comparison_leave_out(load->comparison, memory_copy_text("the servers used no processor time: does the load reach them?"));
+        comparison_leave_out(load->comparison, "the servers used no processor time: does the load reach them?");
 }
 
 static void unknown_tell(const struct load *load)
 {
-    struct buffer text = {0};
-    buffer_append_format(&text, "what the server used in %d of %zu turns of the load: processes or threads of it ended meanwhile, and what "
-                                "they had used is not known", load->turns_unknown, load->setting->rounds * VARIANT_COUNT);
     if (load->turns_unknown > 0)
-        comparison_leave_out(load->comparison, text.bytes);
-    else
-        buffer_finish(&text);
+        comparison_leave_out(load->comparison, "what the server used in %d of %zu turns of the load: processes or threads of it ended meanwhile, "
+                             "and what they had used is not known", load->turns_unknown, load->setting->rounds * VARIANT_COUNT);
 }
 
 /* ---- system calls ---- */

@@ -379,12 +379,8 @@ static void outcomes_take(struct runs *runs)
 
 static void left_behind_tell(struct runs *runs)
 {
-    struct buffer text = {0};
-    buffer_append_format(&text, "processes that runs left behind, %d in all: they were ended", runs->left_behind);
     if (runs->left_behind > 0)
-        comparison_leave_out(runs->comparison, text.bytes);
-    else
-        buffer_finish(&text);
+        comparison_leave_out(runs->comparison, "processes that runs left behind, %d in all: they were ended", runs->left_behind);
 }
 
 int compare_runs(const struct setting *setting, struct comparison *comparison)
