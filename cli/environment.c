@@ -56,7 +56,7 @@ char *environment_set_aside(void)
         const char *value = getenv(of_receiver[i].name);
         bool stays = value == NULL || (of_receiver[i].value != NULL && strcmp(value, of_receiver[i].value) == 0);
         if (!stays)
-            buffer_append_format(&names, "%s%s=%s", names.len > 0 ? ", " : "", of_receiver[i].name, value);
+            buffer_append_format(&names, "%s%s", names.len > 0 ? ", " : "", of_receiver[i].name);
     }
     return names.bytes;
 }

@@ -18,8 +18,8 @@ void environment_set_endpoint(const char *url);
 /* Traces go to a receiver of our own on 127.0.0.1, which reads JSON and nothing compressed. */
 void environment_set_receiver(int port);
 
-/* The variables, with their values, that environment_set_receiver is about to change or to take away: "NAME=value, NAME=value".
- * NULL: none. The caller frees it. */
+/* The variables that environment_set_receiver is about to change or to take away: "NAME, NAME". Not their values: an endpoint may
+ * hold a password. NULL: none. The caller frees it. */
 char *environment_set_aside(void);
 
 /* In an image that preloads the library into everything, this command is under it too: its own requests would be
